@@ -1,0 +1,12 @@
+# Thin on purpose: every verb is make.py's, which also works where make is not at home.
+#   make run ARGS="--contract data/penguins/contract.yaml"     make test PYTHON=python3.12
+PYTHON ?= python3
+
+.DEFAULT_GOAL := help
+.PHONY: help run serve lab lessons test check setup lock
+
+help:
+	@$(PYTHON) make.py
+
+run serve lab lessons test check setup lock:
+	@$(PYTHON) make.py $@ $(ARGS)
