@@ -174,7 +174,7 @@ def installation_steps(only_mlprod):
     if only_mlprod:
         return steps
     remove_environment()
-    title = "about {} locked packages with {}".format(count, "uv" if uv else "pip")
+    title = "the locked packages ({}) with {}".format(count, "uv" if uv else "pip")
     # --only-binary: where there is no wheel, say so at once instead of compiling for an hour.
     packages = install + ["--only-binary", ":all:", "--require-hashes", "-r", LOCK]
     return [("a fresh .venv", make), (title, packages)] + steps
@@ -318,7 +318,8 @@ REASONS = [
     (
         r"No space left on device|os error 28\b|Errno 28\b|not enough space on the disk"
         r"|os error 112\b|[Dd]isk quota exceeded|os error 122\b|Errno 122\b",
-        "the disk is full: free 2 GB on the disk of {root}, then run again",
+        "the disk is full: set-up needs 2 GB in {root} and 1 GB in {temporary}: make room, then run "
+        "again",
     ),
     (
         r"ensurepip is not available|No module named '?(venv|ensurepip)\b",
@@ -347,8 +348,8 @@ REASONS = [
     (
         r"No matching distribution found|No solution found|has no usable wheels"
         r"|no wheels with a matching",
-        "a locked package is not made for Python {version} on this system: "
-        "try python3.12 make.py run",
+        "the package index has no fitting package for Python {version} on this system: check "
+        "PIP_INDEX_URL and UV_DEFAULT_INDEX, or try another Python: make run PYTHON=python3.12",
     ),
     (
         r"Permission denied|os error 13\b|Errno 13\b|Access is denied|os error 5\b",
@@ -359,10 +360,14 @@ REASONS = [
 
 def explain(output):
     "What an installer's output means, in one line."
+    temporary = tempfile.gettempdir()
+    # Python's venv keeps the reason to itself: look at the disk, which is still full.
+    if min(shutil.disk_usage(folder).free for folder in (ROOT, temporary)) < 20e6:
+        output = "No space left on device"
     for pattern, reason in REASONS:
         if re.search(pattern, output):
             version = "{}.{}".format(*sys.version_info[:2])
-            return reason.format(root=ROOT, version=version)
+            return reason.format(root=ROOT, temporary=temporary, version=version)
     last = [line.strip() for line in output.splitlines() if line.strip()][-1]
     return "set-up failed: {}".format(last)
 
