@@ -42,7 +42,7 @@ VERBS = collections.OrderedDict([
     ("lock", "for maintainers: requirements.lock anew from settings.ini (needs uv)"),
 ])
 
-CELL_SECONDS = 120  # no cell of a lesson needs a fifth of it
+CELL_SECONDS = 90  # no cell of a lesson needs a fifth of it
 TEST_SECONDS = 180  # one test
 PART_SECONDS = 900  # lessons, tests or check as a whole
 
