@@ -303,7 +303,8 @@ def run_step(title, command):
         else:
             print("{:.0f} s".format(time.time() - started), flush=True)
     if process.returncode:
-        raise Problem("{} (details: {})".format(explain("".join(lines)), os.path.relpath(LOG, ROOT)))
+        log = os.path.relpath(LOG, ROOT)
+        raise Problem("{} (details: {})".format(explain("".join(lines)), log))
 
 
 def show_progress(title, seconds, line):
@@ -318,8 +319,8 @@ REASONS = [
     (
         r"No space left on device|os error 28\b|Errno 28\b|not enough space on the disk"
         r"|os error 112\b|[Dd]isk quota exceeded|os error 122\b|Errno 122\b",
-        "the disk is full: set-up needs 2 GB in {root} and 1 GB in {temporary}: make room, then run "
-        "again",
+        "the disk is full: set-up needs 2 GB in {root} and 1 GB in {temporary}: make room, "
+        "then run again",
     ),
     (
         r"ensurepip is not available|No module named '?(venv|ensurepip)\b",
