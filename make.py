@@ -410,6 +410,15 @@ def call(command, seconds=None, cwd=ROOT, **variables):
                 process.wait()
 
 
+def hand_over(command, cwd=ROOT):
+    "Become the program, so that signals and exit status are its own; Windows can only call it."
+    if os.name != "nt":
+        sys.stdout.flush()
+        os.chdir(cwd)
+        os.execve(command[0], command, child_environment())
+    return call(command, cwd=cwd)
+
+
 def mlprod(*arguments):
     return [in_environment("mlprod")] + list(arguments)
 
@@ -524,8 +533,8 @@ def perform(verb, arguments):
     if verb == "check":
         return run_parts([("check", check_notebooks), ("lint", check_lint)])
     if verb == "lab":
-        return call(python("-m", "jupyterlab", *arguments), cwd=os.path.join(ROOT, "nbs"))
-    return call(mlprod(verb, *arguments))  # run, serve and lessons are the tool's own words
+        return hand_over(python("-m", "jupyterlab", *arguments), os.path.join(ROOT, "nbs"))
+    return hand_over(mlprod(verb, *arguments))  # run, serve and lessons are the tool's own words
 
 
 def say(text):
