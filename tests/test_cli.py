@@ -1,0 +1,353 @@
+"""The command line: exit statuses that tell the truth, and one line for every mistake."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+
+import mlprod
+from mlprod.cli import check_library, check_notebooks, make_parser, plan_run
+from mlprod.run import CELL_SECONDS
+
+ROOT = Path(mlprod.__file__).resolve().parent.parent
+posix = pytest.mark.skipif(os.name == "nt", reason="signals are a POSIX matter")
+
+
+def start(*words, cwd, **variables):
+    "Start the command line in a process of its own."
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return subprocess.Popen(
+        [sys.executable, "-m", "mlprod.cli", *words],
+        cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": path, **variables},
+    )  # fmt: skip
+
+
+def run(*words, cwd):
+    "Run the command line to its end: status, what it printed, what it complained about."
+    process = start(*words, cwd=cwd)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+@pytest.fixture
+def project(tmp_path):
+    "A repository in small: settings.ini and nbs/."
+    (tmp_path / "settings.ini").write_text("[DEFAULT]\nlib_name = toy\nversion = 0.0.1\n")
+    (tmp_path / "nbs").mkdir()
+    return tmp_path
+
+
+def add_lesson(project, name, *sources):
+    "Write a lesson into a toy repository."
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    kernel = {"display_name": "python3", "language": "python", "name": "python3"}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    nbformat.write(notebook, project / "nbs" / name)
+
+
+def test_help_and_version_answer_at_once():
+    "Status 0, without loading what only a command needs."
+    code = (
+        "import sys; from mlprod.cli import main; status = main(['--version']);"
+        "heavy = {'papermill', 'pandas', 'sklearn', 'nbconvert', 'flask'} & set(sys.modules);"
+        "sys.exit(status or bool(heavy))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"mlprod {mlprod.__version__}\n")
+
+
+@pytest.mark.parametrize("command", make_parser().known)
+def test_every_command_has_help_with_an_example(command, capsys):
+    "`--help` says what the command does and shows it."
+    with pytest.raises(SystemExit) as leave:
+        make_parser().parse_args([command, "--help"])
+
+    assert leave.value.code == 0
+    assert f"example:\n  mlprod {command}" in capsys.readouterr().out
+
+
+def test_without_a_command_it_lists_them(tmp_path):
+    "As git does."
+    status, out, _ = run(cwd=tmp_path)
+    assert status == 0
+    assert "serve" in out and "lessons" in out
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["rnu"], "no command 'rnu'; did you mean 'run'?"),
+        (["zzz"], "no command 'zzz'; there are run, lessons, serve"),
+        (["serve", "--port", "x"], "invalid int value: 'x'"),
+        (["run", "-p", "rows"], "expected 2 arguments"),
+        (["run", "--cell-seconds", "0"], "invalid number of seconds value: '0'"),
+        (["run", "--lesson"], "unrecognized arguments: --lesson"),
+    ],
+)
+def test_what_is_not_understood_ends_with_status_2(tmp_path, words, expected):
+    "One line, with the nearest command."
+    status, out, err = run(*words, cwd=tmp_path)
+    assert (status, out) == (2, "")
+    assert expected in err and err.count("\n") == 1 and err.startswith("mlprod")
+
+
+@pytest.mark.parametrize(
+    "words", [["run"], ["lessons"], ["serve"], ["check"], ["readme"]], ids=lambda words: words[0]
+)
+def test_outside_the_repository_it_says_so(tmp_path, words):
+    "Status 1 and one line, which is no traceback."
+    status, _, err = run(*words, cwd=tmp_path)
+    assert status == 1
+    assert re.fullmatch(r"mlprod: .*: not inside the mlprod repository .*\n", err)
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    "Before the command or after it."
+    for words in (["--debug", "serve"], ["serve", "--debug"]):
+        status, _, err = run(*words, cwd=tmp_path)
+        assert status == 1
+        assert err.startswith("Traceback") and "mlprod: " in err.splitlines()[-1]
+
+
+def test_the_default_time_limit_is_the_runners():
+    "The command line does not import the runner for its help, so it repeats the number."
+    assert make_parser().parse_args(["run"]).cell_seconds == CELL_SECONDS
+    assert make_parser().parse_args(["lessons"]).cell_seconds == CELL_SECONDS
+
+
+def test_the_default_contract_owns_the_committed_app(tmp_path):
+    "Any other project's app lies beside its artifacts, unless told otherwise."
+    flights = tmp_path / "data/flights/contract.yaml"
+    other = tmp_path / "data/other/contract.yaml"
+    artifacts = tmp_path.resolve() / "artifacts"
+    root = tmp_path.resolve()
+    assert plan_run(root, flights.resolve(), "flights", None) == (
+        artifacts / "flights",
+        root / "app",
+    )
+    assert plan_run(root, other.resolve(), "other", None)[1] == artifacts / "other" / "app"
+    assert plan_run(root, other.resolve(), "other", str(root / "x"))[1] == root / "x"
+
+
+def test_lessons_run_from_any_folder_and_go_on_after_a_failure(project):
+    "Status 1, a table, the failure in one line, and the executed copies."
+    add_lesson(project, "01_good.ipynb", "print('fine')")
+    add_lesson(project, "02_bad.ipynb", "{}['late']")
+    add_lesson(project, "18_run.ipynb", "raise SystemError('the line is not a lesson')")
+
+    status, out, err = run("lessons", cwd=project / "nbs")
+
+    assert status == 1
+    assert "02_bad.ipynb, cell 1 ({}['late']): KeyError: 'late'" in out
+    assert "2 notebooks, 1 failed" in out
+    assert re.search(r"1/2 01_good.ipynb … \d+ s\n", err) and "Traceback" not in err
+    copies = {path.name for path in (project / "artifacts" / "lessons").iterdir()}
+    assert copies == {"01_good.ipynb", "02_bad.failed.ipynb"}
+
+
+def test_one_lesson_by_its_number(project):
+    "Status 0 when it went well; an unknown number is refused with those there are."
+    add_lesson(project, "01_good.ipynb", "print('fine')")
+    add_lesson(project, "02_bad.ipynb", "1 / 0")
+
+    assert run("lessons", "1", cwd=project)[0] == 0
+    status, _, err = run("lessons", "7", cwd=project)
+    assert (status, err) == (1, "mlprod: no lesson 7; there are 1, 2\n")
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_the_kernel_too(project, number):
+    "Status 130, one line, and no kernel left behind."
+    add_lesson(project, "01_endless.ipynb", "import os; open('pid', 'w').write(str(os.getpid()))",
+               "while True: pass")  # fmt: skip
+    process = start("lessons", cwd=project)
+    noted = project / "nbs" / "pid"
+    until = time.monotonic() + 30
+    while not (noted.exists() and noted.read_text()) and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(0.3)
+
+    process.send_signal(number)
+    _, err = process.communicate(timeout=20)
+
+    assert process.returncode == 130
+    assert err.endswith("mlprod: stopped\n") and "Traceback" not in err
+    kernel = int(noted.read_text())
+    with pytest.raises(ProcessLookupError):
+        for _ in range(100):
+            os.kill(kernel, 0)
+            time.sleep(0.05)
+
+
+def add_line(project, last="summary.write_text(f'AUC 0.65 on {rows} rows\\n')"):
+    "A production line in small, and a project with the penguins' contract."
+    add_lesson(
+        project,
+        "18_run.ipynb",
+        "contract = 'x'\nrows = 5\nartifacts = '../artifacts'\napp = '../app'",
+        "from pathlib import Path\n"
+        "from mlprod.contract import read_contract\n"
+        "project = read_contract(Path(contract)).project\n"
+        "summary = Path(artifacts, project, 'summary.txt')\n"
+        "summary.parent.mkdir(parents=True, exist_ok=True)\n"
+        "print(Path(app).name)",
+        last,
+    )
+    path = project / "nbs" / "18_run.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[0].metadata["tags"] = ["parameters"]
+    nbformat.write(notebook, path)
+    (project / "data" / "penguins").mkdir(parents=True)
+    text = (ROOT / "data" / "penguins" / "contract.yaml").read_text(encoding="utf-8")
+    (project / "data" / "penguins" / "contract.yaml").write_text(text, encoding="utf-8")
+
+
+def test_run_ends_with_the_summary_the_report_and_the_next_command(project):
+    "Paths are taken from where the user stands; the report is a page."
+    add_line(project)
+
+    words = ["run", "--contract", "penguins/contract.yaml", "-p", "rows", "7"]
+    status, out, err = run(*words, cwd=project / "data")
+
+    folder = project.resolve() / "artifacts" / "penguins"
+    assert status == 0, err
+    assert out.splitlines()[1:] == [
+        "AUC 0.65 on 7 rows",
+        "",
+        f"Report: {folder / 'report.html'}",
+        f"Next:   mlprod serve --app {folder / 'app'}",
+    ]
+    assert "AUC" not in (folder / "report.html").read_text(encoding="utf-8")
+    assert str(project) not in (folder / "report.ipynb").read_text(encoding="utf-8")
+
+
+def test_run_names_a_wrong_parameter_and_a_failing_cell(project):
+    "One line each, status 1; an old summary is not shown as if it were new."
+    add_line(project, last="raise ValueError('AUC 0.5 is below the floor of 0.6')")
+    contract = ["--contract", "data/penguins/contract.yaml"]
+
+    status, out, err = run("run", *contract, "-p", "row", "7", cwd=project)
+    assert (status, out) == (1, "")
+    assert err == "mlprod: 18_run.ipynb: no parameter 'row'; did you mean 'rows'?\n"
+
+    status, out, err = run("run", *contract, cwd=project)
+    assert (status, out) == (1, "")
+    assert "ValueError: AUC 0.5 is below the floor of 0.6 (executed copy: artifacts/" in err
+
+    status, _, err = run("run", "--contract", "data/none.yaml", cwd=project)
+    assert status == 1 and "none.yaml" in err and err.count("\n") == 1
+
+
+SERVER = """
+import http.server, json, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps([os.getcwd(), os.environ["PREDICTION_LOG"]]).encode())
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+def free_port():
+    "A port that nobody uses."
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@posix
+def test_serve_runs_the_app_in_its_folder_and_ends_with_it(project):
+    "It prints the address, hands over port and log, and takes the app along when it is stopped."
+    (project / "app").mkdir()
+    (project / "app" / "serve.py").write_text(SERVER)
+    port = free_port()
+    process = start("serve", "--port", str(port), cwd=project)
+
+    assert process.stdout.readline() == f"app is on http://127.0.0.1:{port} (Ctrl-C stops it)\n"
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
+        folder, log = json.load(answer)
+    process.terminate()
+    process.communicate(timeout=20)
+
+    assert Path(folder).resolve() == (project / "app").resolve()
+    assert Path(log).resolve() == (project / "artifacts" / "log.sqlite").resolve()
+    assert process.returncode == 130
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_serve_names_what_is_missing(project):
+    "An app that is not generated, a port that is taken or is none, an app that does not start."
+    status, _, err = run("serve", cwd=project)
+    assert (status, err) == (1, "mlprod: app/serve.py: not found; `mlprod run` generates the app\n")
+
+    (project / "app").mkdir()
+    (project / "app" / "serve.py").write_text("import sys; sys.exit(3)")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        status, _, err = run("serve", "--port", port, cwd=project)
+    assert status == 1
+    assert err.startswith(f"mlprod: port {port}: ") and "choose another with --port" in err
+
+    status, _, err = run("serve", "--port", "70000", cwd=project)
+    assert status == 1 and "port 70000" in err and err.count("\n") == 1
+
+    status, _, err = run("serve", "--port", str(free_port()), cwd=project)
+    assert (status, err) == (1, "mlprod: app/serve.py ended with exit status 3; see above\n")
+
+
+def test_notebooks_that_say_too_much_are_named(project):
+    "Sources and outputs are both read; pictures are not."
+    add_lesson(project, "01_path.ipynb", "'/ho" + "me/ada/rows.csv'")
+    add_lesson(project, "02_key.ipynb", "key = 'ghp_" + "a" * 36 + "'")
+    add_lesson(project, "03_shell.ipynb", "rows = 1\n!ls", "%%bash\nls")
+    add_lesson(project, "04_own.ipynb", f"where = '{project}'")
+    add_lesson(project, "05_fine.ipynb", "path = '../data/home/rows.csv'; share = 1 != 2")
+
+    problems = check_notebooks(project)
+
+    assert [problem.partition(";")[0] for problem in problems] == [
+        "nbs/01_path.ipynb cell 1 shows a path of this machine",
+        "nbs/02_key.ipynb cell 1 shows a GitHub token",
+        "nbs/03_shell.ipynb cell 1 runs a shell command",
+        "nbs/03_shell.ipynb cell 2 runs a shell command",
+        "nbs/04_own.ipynb cell 1 shows a path of this machine",
+    ]
+
+
+def test_a_library_that_differs_from_its_notebooks_is_named(project):
+    "An edited module, one whose notebook is gone, a notebook with execution counts."
+    pytest.importorskip("nbdev")
+    add_lesson(project, "01_toy.ipynb", "#| default_exp toy", "#| export\nrows = 1")
+    (project / "pyproject.toml").write_text('[tool.nbdev]\nlib_path = "mlprod"\n')
+    (project / "mlprod").mkdir()
+    (project / "mlprod" / "__init__.py").write_text('__version__ = "0.0.1"\n')
+    export = "from nbdev.clean import nbdev_clean; nbdev_clean()\n"
+    export += "from nbdev.doclinks import nbdev_export; nbdev_export()"
+    subprocess.run([sys.executable, "-c", export], cwd=project, check=True, capture_output=True)
+    assert check_library(project) == []
+
+    module = project / "mlprod" / "toy.py"
+    module.write_text(module.read_text().replace("rows = 1", "rows = 2"))
+    (project / "mlprod" / "gone.py").write_text("# AUTOGENERATED! DO NOT EDIT!\n")
+    lesson = project / "nbs" / "01_toy.ipynb"
+    lesson.write_text(lesson.read_text().replace('"execution_count": null', '"execution_count": 7'))
+    assert check_library(project) == [
+        "mlprod/gone.py is not what the notebooks export; `nbdev-export`",
+        "mlprod/toy.py is not what the notebooks export; `nbdev-export`",
+        "nbs/01_toy.ipynb is not clean; `nbdev-clean`",
+    ]
