@@ -127,7 +127,7 @@ def set_up():
     wanted = fingerprints()
     if fits(wanted):
         return
-    with one_at_a_time():
+    with one_at_a_time() as held:
         if fits(wanted):  # another make was faster
             return
         started = time.time()
@@ -145,7 +145,8 @@ def set_up():
             steps = installation_steps(only_mlprod)
             with setup_log():
                 for number, (title, command) in enumerate(steps, 1):
-                    run_step("set-up {}/{}: {}".format(number, len(steps), title), command)
+                    title = "set-up {}/{}: {}".format(number, len(steps), title)
+                    run_step(title, command, held)
             with open(STAMP, "w", encoding="utf-8") as file:
                 file.writelines("{}: {}\n".format(*item) for item in wanted.items())
         except Problem:
@@ -222,7 +223,7 @@ def one_at_a_time():
                 say("another make is setting up: waiting for it")
                 waiting = True
             time.sleep(0.2)
-        yield
+        yield file.fileno()
 
 
 def try_lock(file):
@@ -261,16 +262,19 @@ def setup_log():
         log_file = None
 
 
-def run_step(title, command):
+def run_step(title, command, held):
     "Run one installer: seconds on the screen, its output in the log, a known failure in one line."
     environment = dict(os.environ, PYTHONUTF8="1")
     for name in ("PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET", "PIP_PREFIX"):
         environment.pop(name, None)  # they would make the installer look, or write, elsewhere
+    # A group of its own, to be stopped as a whole. It holds the lock too: where this process is
+    # killed, the next make waits until the installer has ended.
+    group = {} if os.name == "nt" else {"start_new_session": True, "pass_fds": [held]}
     started = time.time()
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        encoding="utf-8", errors="replace",
+        encoding="utf-8", errors="replace", **group
     )  # fmt: skip
     lines = ["$ " + " ".join(command) + "\n"]
 
@@ -291,7 +295,10 @@ def run_step(title, command):
                 show_progress(title, time.time() - started, lines[-1])
     finally:
         if process.poll() is None:
-            process.terminate()
+            if os.name == "nt":
+                process.terminate()
+            else:
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         reader.join(2)
         with contextlib.suppress(OSError):
