@@ -96,7 +96,12 @@ def find_parameters(
     for cell in notebook.cells:
         if cell.cell_type != "code" or "parameters" not in cell.metadata.get("tags", []):
             continue
-        for line in ast.parse(cell.source).body:
+        try:
+            lines = ast.parse(cell.source).body
+        except SyntaxError as error:
+            message = f"cell tagged 'parameters': expected plain assignments; {error}"
+            raise NotebookError(message) from error
+        for line in lines:
             targets = line.targets if isinstance(line, ast.Assign) else [getattr(line, "target", 0)]
             if len(targets) == 1 and isinstance(targets[0], ast.Name):
                 try:
