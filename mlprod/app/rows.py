@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PARTS', 'UNKNOWN', 'MISSING', 'WORDS', 'NOT_A_TIME', 'Column', 'Features', 'read_features', 'microseconds', 'Problem',
-           'RowsError', 'show', 'take_columns', 'compare_names', 'read_numbers', 'keep', 'list_values',
+           'RowsError', 'show', 'take_columns', 'compare_names', 'read_numbers', 'is_number', 'keep', 'list_values',
            'read_categories', 'read_moments', 'check_rows', 'check_limits', 'spell', 'utc_offset', 'read_part',
            'encode_rows']
 
@@ -125,7 +125,8 @@ def compare_names(number: int, names: Any, features: Features) -> list[Problem]:
     missing = [name for name in features.columns if name not in names]
     extra = [name for name in names if name not in features.known]
     return [Problem(number, name, "expected a value, got no such column") for name in missing] + [
-        Problem(number, show(name)[1:-1], "expected no such column, for the contract has none") for name in extra
+        Problem(number, show(name)[1:-1], "expected no such column, for the contract has none")
+        for name in extra
     ]
 
 # %% ../../nbs/02_rows.ipynb #5fa86563
@@ -137,12 +138,17 @@ def read_numbers(values: Any, column: Column) -> tuple[np.ndarray, list[Problem]
         values = list_values(values)
     problems = []
     if not set(map(type, values)) <= {int, float, type(None)}:
-        values, problems = keep(values, column, lambda value: isinstance(value, Real) and not isinstance(value, bool))
+        values, problems = keep(values, column, is_number)
     try:
         return np.array(values, dtype="float64"), problems
     except OverflowError:  # an integer of hundreds of digits
         values, huge = keep(values, column, lambda value: abs(value) < 1e300)
         return np.array(values, dtype="float64"), problems + huge
+
+
+def is_number(value: Any) -> bool:
+    "Say whether a value is a number; a truth value is none."
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def keep(values: list, column: Column, allowed: Any) -> tuple[list, list[Problem]]:
@@ -153,7 +159,8 @@ def keep(values: list, column: Column, allowed: Any) -> tuple[list, list[Problem
         if value is not None and not allowed(value)
     ]
     wrong = {problem.row for problem in problems}
-    return [None if number in wrong else value for number, value in enumerate(values, start=1)], problems
+    kept = [None if number in wrong else value for number, value in enumerate(values, start=1)]
+    return kept, problems
 
 
 WORDS = {
@@ -228,16 +235,17 @@ def check_limits(values: np.ndarray, column: Column, skip: set) -> list[Problem]
     nothing = {"category": MISSING, "moment": NOT_A_TIME}
     missing = np.isnan(values) if column.kind == "number" else values == nothing[column.kind]
     problems = []
-    if not column.may_be_missing and missing.any():
-        problems = [(place, f"expected {WORDS[column.kind]}, got nothing") for place in np.flatnonzero(missing)]
+    if not column.may_be_missing:
+        text = f"expected {WORDS[column.kind]}, got nothing"
+        problems = [(place, text) for place in np.flatnonzero(missing).tolist()]
     if column.kind != "category":
         outside = ~missing & ~((values >= column.low) & (values <= column.high))
         low, high = (spell(end, column) for end in (column.low, column.high))
         problems += [
             (place, f"expected {low} to {high}, got {spell(values[place], column)}")
-            for place in np.flatnonzero(outside)
+            for place in np.flatnonzero(outside).tolist()
         ]
-    return [Problem(int(place) + 1, column.name, text) for place, text in problems if int(place) + 1 not in skip]
+    return [Problem(at + 1, column.name, text) for at, text in problems if at + 1 not in skip]
 
 
 def spell(value: float, column: Column) -> str:
