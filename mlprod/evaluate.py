@@ -221,10 +221,9 @@ def make_report(
         return Report.model_validate(page)
     except ValidationError as error:
         first = error.errors()[0]
-        kinds = {"float", "NotApplicable", "str", "int"}  # pydantic's name for a choice, not a place
+        kinds = {"float", "NotApplicable", "str", "int"}  # pydantic's names for choices, no places
         steps = [str(step) for step in first["loc"] if not (kinds & set(str(step).split("[")))]
-        place, others = ".".join(steps), len({item["loc"][:-1] for item in error.errors()}) - 1
-        said = "expected a value; got nothing"
+        place, said = ".".join(steps), "expected a value; got nothing"
         if first["type"] != "missing":
             expected = first["msg"].removeprefix("Input should be ")
             said = f"expected {expected}; got {str(first['input'])[:40]!r}"
@@ -282,14 +281,17 @@ def measure_rows(
 
 
 def measure_chosen(hits: np.ndarray, chosen: np.ndarray | None, n_labels: int) -> dict[str, Figure]:
-    "Measure the rows that the action covers: how many of them are hits, and how many hits they are."
+    "Measure what the action covers: the share of hits among its rows, and of all hits its share."
+    names = ("precision_at_capacity", "recall_at_capacity")
     if chosen is None:
-        return dict.fromkeys(("precision_at_capacity", "recall_at_capacity"), why_no_capacity(n_labels))
-    none, empty = NotApplicable(reason="none of these rows is chosen"), NotApplicable(reason="no hits")
-    return {
-        "precision_at_capacity": figure(hits @ chosen / chosen.sum()) if chosen.sum() else none,
-        "recall_at_capacity": figure(hits @ chosen / hits.sum()) if hits.any() else empty,
-    }
+        return dict.fromkeys(names, why_no_capacity(n_labels))
+    precision = NotApplicable(reason="none of these rows is chosen")
+    recall = NotApplicable(reason="none of these rows has the label")
+    if chosen.sum():
+        precision = figure(hits @ chosen / chosen.sum())
+    if hits.any():
+        recall = figure(hits @ chosen / hits.sum())
+    return dict(zip(names, (precision, recall), strict=True))
 
 # %% ../nbs/05_evaluate.ipynb #a0f1143a
 def compare_metrics(
@@ -352,12 +354,12 @@ def measure_slices(
                 measure_rows(each[part], labels[part], None if taken is None else taken[part])
                 for each, taken in zip((scores, baseline), chosen, strict=True)
             ]
+            means = figure(predicted[part].mean()), figure(observed[part].mean())
             slices.append(
                 Slice(
                     column=column, value=value, rows=int(part.sum()),
                     judged=bool(part.sum() >= limits.min_rows),
-                    predicted=figure(predicted[part].mean()), observed=figure(observed[part].mean()),
-                    metrics=compare_metrics(*both, of),
+                    predicted=means[0], observed=means[1], metrics=compare_metrics(*both, of),
                 )
             )  # fmt: skip
     return slices
@@ -503,7 +505,8 @@ def evaluate_model(
         raise ReportError("report: rows: expected test rows; got none")
     labels = take_labels(test_rows, contract)
     if np.isnan(labels).any():
-        raise ReportError(f"report: rows: expected labelled rows; got {np.isnan(labels).sum()} without")
+        without = np.isnan(labels).sum()
+        raise ReportError(f"report: rows: expected rows with labels; got {without:,} without")
     matrix, _ = encode_rows(test_rows, model.features)
     labels, scores, other = labels.astype(int), model.score(matrix), baseline.score(matrix)
     capacity, two = contract.decision.capacity, len(model.labels) == 2
@@ -511,8 +514,9 @@ def evaluate_model(
     if capacity is not None:
         ranks = [rank_scores(each[:, 1]) for each in (scores, other)]
         chosen = [take_top(np.bincount(rank).astype(float), capacity)[rank] for rank in ranks]
-    measured = [measure_rows(*each) for each in zip((scores, other), (labels, labels), chosen, strict=True)]
+    measured = [measure_rows(scores, labels, chosen[0]), measure_rows(other, labels, chosen[1])]
     of = "accuracy" if capacity is None else "precision_at_capacity"
+    precisions = (measured[0][of], measured[1][of])
     shares = {name: figure((labels == place).mean()) for place, name in enumerate(model.labels)}
     by = contract.split.by
     return make_report({
@@ -527,7 +531,7 @@ def evaluate_model(
         "baseline_feature": contract.baseline,
         "baseline": compare_metrics(measured[1], measured[1], of),
         "advantages": measure_advantages(scores, other, labels, capacity, model.seed),
-        "decision": measure_outcome(model, scores, labels, tuple(each[of] for each in measured), contract),
+        "decision": measure_outcome(model, scores, labels, precisions, contract),
         "calibration": measure_calibration(*predictions_and_outcomes(scores, labels)),
         "curve": why_no_capacity(len(model.labels)) if capacity is None else
         measure_curve(scores[:, 1], other[:, 1], labels == 1, contract),
@@ -543,25 +547,21 @@ def list_broken_limits(
     "List what of the contract a report breaks: floors, slices, behaviours."
     limits, broken = contract.limits, []
     for name, floor in limits.floors.items():
-        got = getattr(report.metrics, name)
+        got, said = getattr(report.metrics, name), f"expected at least {floor:g}; got"
         if isinstance(got, NotApplicable):
-            broken.append(f"limits.floors.{name}: expected at least {floor:g}; got none ({got.reason})")
+            broken.append(f"limits.floors.{name}: {said} none ({got.reason})")
         elif got < floor:
-            broken.append(f"limits.floors.{name}: expected at least {floor:g}; got {got:.4g}")
+            broken.append(f"limits.floors.{name}: {said} {got:.4g}")
     for part in report.slices:
+        where = f"{part.column} {part.value} ({part.rows:,} rows)"
         for name, floor in limits.slices.floors.items() if part.judged else ():
-            got = getattr(part.metrics, name)
+            got, said = getattr(part.metrics, name), f"expected at least {floor:g}; got"
             if not isinstance(got, NotApplicable) and got < floor:
-                where = f"{part.column} {part.value} ({part.rows:,} rows)"
-                broken.append(
-                    f"limits.slices.floors.{name}: {where}: expected at least {floor:g}; got {got:.4g}"
-                )
+                broken.append(f"limits.slices.floors.{name}: {where}: {said} {got:.4g}")
     for number, shown in enumerate(report.behaviours):
+        said = f"expected for {shown.needed:.4g} of the rows; got {shown.share:.4g}"
         if not shown.holds:
-            broken.append(
-                f"behaviour[{number}]: {shown.name}: expected of at least {shown.needed:.1%} of the rows; "
-                f"got {shown.share:.1%}"
-            )
+            broken.append(f"behaviour[{number}]: {shown.name}: {said}")
     return broken
 
 # %% ../nbs/05_evaluate.ipynb #9869258b
@@ -583,11 +583,13 @@ def plot_calibration(
 ) -> None:
     "Draw what was predicted against what happened."
     what = report.labels[-1] if len(report.labels) == 2 else "right"
-    axes = make_axes("Does what the model predicts come true?", "mean score", f"share that was {what}", axes)
-    predicted, observed = ([getattr(bin, name) for bin in report.calibration] for name in ("predicted", "observed"))
+    title, y = "Does what the model predicts come true?", f"share that was {what}"
+    axes = make_axes(title, "mean score", y, axes)
+    predicted = [bin.predicted for bin in report.calibration]
+    observed = [bin.observed for bin in report.calibration]
     ends = [min(predicted + observed), max(predicted + observed)]
     axes.plot(ends, ends, color=GREY, linestyle="--", label="perfect")
-    axes.plot(predicted, observed, "o-", color=ACCENT, label="a tenth of the rows each")
+    axes.plot(predicted, observed, "o-", color=ACCENT, label="model, a tenth of the rows each")
     axes.legend(frameon=False)
 
 # %% ../nbs/05_evaluate.ipynb #35734b39
@@ -601,10 +603,13 @@ def plot_capacity(
     if isinstance(report.curve, NotApplicable):
         axes.text(0.5, 0.5, report.curve.reason, ha="center", transform=axes.transAxes)
         return
-    shares = [100 * point.share for point in report.curve]
+    shares, ours, theirs = zip(
+        *((100 * each.share, each.precision, each.baseline_precision) for each in report.curve),
+        strict=True,
+    )
     axes.axhline(report.base_rate, color=GREY, linestyle=":", label="at random")
-    axes.plot(shares, [point.baseline_precision for point in report.curve], color=GREY, label="baseline")
-    axes.plot(shares, [point.precision for point in report.curve], color=ACCENT, label="model")
+    axes.plot(shares, theirs, color=GREY, label="baseline")
+    axes.plot(shares, ours, color=ACCENT, label="model")
     axes.axvline(100 * report.decision.capacity, color="black", linewidth=0.8)
     axes.annotate("capacity", (100 * report.decision.capacity, axes.get_ylim()[1]), (4, -4),
                   textcoords="offset points", va="top")  # fmt: skip
@@ -624,7 +629,8 @@ def plot_value(
     y = f"{report.decision.unit} per 1,000 rows"
     axes = make_axes("What is acting worth?", "share of the rows that is acted on, %", y, axes)
     axes.axhline(0, color=GREY, linewidth=0.8)
-    axes.plot([100 * point.share for point in report.curve], [point.value for point in report.curve], color=ACCENT)
+    values = [point.value for point in report.curve]
+    axes.plot([100 * point.share for point in report.curve], values, color=ACCENT)
     at = 100 * report.decision.capacity
     axes.axvline(at, color="black", linewidth=0.8)
     axes.plot([at], [report.decision.baseline_value], "o", color=GREY, label="baseline at capacity")
@@ -638,18 +644,18 @@ def plot_slices(
     axes=None,  # of matplotlib; a new plot without
 ) -> None:
     "Draw a metric for each slice, with the number of its rows."
-    drawn = [part for part in report.slices if not isinstance(getattr(part.metrics, metric), NotApplicable)]
-    drawn = sorted(drawn, key=lambda part: (part.column, getattr(part.metrics, metric)))
+    figures = [(part, getattr(part.metrics, metric)) for part in report.slices]
+    drawn = [(part, got) for part, got in figures if not isinstance(got, NotApplicable)]
+    drawn.sort(key=lambda pair: (pair[0].column, pair[1]))
     if axes is None:
         axes = plt.subplots(figsize=(7, 1.2 + 0.24 * len(drawn)), layout="constrained")[1]
     name = metric.replace("_", " ").replace("auc", "AUC")
     axes = make_axes("For whom is the model worse?", name, "", axes)
     overall = getattr(report.metrics, metric)
     if not isinstance(overall, NotApplicable):
-        axes.axvline(overall, color=GREY, linestyle="--", label="all rows")
-        axes.legend(frameon=False)
-    for place, part in enumerate(drawn):
-        colour = ACCENT if part.judged else GREY
-        axes.plot([getattr(part.metrics, metric)], [place], "o", color=colour)
-    labels = [f"{part.column} {part.value}, n = {part.rows:,}" for part in drawn]
+        axes.axvline(overall, color=GREY, linestyle="--")
+        axes.annotate("all rows", (overall, 0), (4, 0), textcoords="offset points", va="center")
+    for place, (part, got) in enumerate(drawn):
+        axes.plot([got], [place], "o", color=ACCENT if part.judged else GREY)
+    labels = [f"{part.column} {part.value}, n = {part.rows:,}" for part, _ in drawn]
     axes.set_yticks(range(len(drawn)), labels)

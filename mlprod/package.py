@@ -7,8 +7,8 @@ __all__ = ['OPSETS', 'HUB_NAMES', 'LIBRARIES', 'FILES', 'ASIDE', 'POINTER', 'flo
            'ConversionError', 'keep_scores', 'open_session', 'convert_model', 'describe_refusal', 'ParityError',
            'Agreement', 'run_model', 'decide', 'check_parity', 'quoted', 'plain', 'shown', 'share', 'words',
            'describe_feature', 'describe_windows', 'write_card', 'hash_bytes', 'to_json', 'name_version',
-           'make_manifest', 'sync_folder', 'write_file', 'write_version', 'VersionError', 'SizeError', 'save_artifact',
-           'list_versions', 'check_version', 'read_pointer', 'move_pointer', 'promote', 'roll_back']
+           'take_threshold', 'make_manifest', 'sync_folder', 'write_file', 'write_version', 'VersionError', 'SizeError',
+           'save_artifact', 'list_versions', 'check_version', 'read_pointer', 'move_pointer', 'promote', 'roll_back']
 
 # %% ../nbs/06_package.ipynb #406d2d49
 import copy
@@ -58,7 +58,7 @@ def find_hist_trees(part: object) -> Iterator[np.ndarray]:
 
 
 def make_exact(estimator: object) -> object:
-    "Copy an estimator with thresholds that float32 can hold, giving the same scores for float32 rows."
+    "Copy an estimator with thresholds that float32 can hold; float32 rows keep their scores."
     exact = copy.deepcopy(estimator)
     for nodes in find_hist_trees(exact):
         nodes["num_threshold"] = floor_to_float32(nodes["num_threshold"])
@@ -170,15 +170,15 @@ def check_parity(
     threshold: float | None,  # of the decision; None: the likeliest label
     contract: Contract,
 ) -> Agreement:
-    "Compare trained and converted model on every row; raises ParityError beyond the contract's limits."
+    "Compare trained and converted model on every row; raises ParityError beyond the limits."
     ours, theirs = model.score(matrix), run_model(written, matrix).astype("float64")
     difference = float(np.abs(ours - theirs).max())
     flips = int((decide(ours, threshold) != decide(theirs, threshold)).sum())
     limits = contract.limits.parity
     if not difference <= limits.difference or flips > limits.flips:  # a NaN is beyond, too
         raise ParityError(
-            f"limits.parity: {model.name}: expected scores within {limits.difference:g} and at most "
-            f"{limits.flips} flips; got {difference:.2g} and {flips} of {len(matrix):,} rows"
+            f"limits.parity: {model.name}: expected scores within {limits.difference:g} and at "
+            f"most {limits.flips} flips; got {difference:.2g} and {flips} of {len(matrix):,} rows"
         )
     return Agreement(len(matrix), difference, flips)
 
@@ -186,10 +186,8 @@ def check_parity(
 def quoted(value: object) -> str:
     "Write text for YAML, in quotation marks, whatever it contains."
     text = json.dumps(str(value).encode("utf-8", "replace").decode(), ensure_ascii=False)
-    return "".join(
-        f"\\u{ord(letter):04x}" if letter in "\x7f\u2028\u2029\ufeff" or "\x80" <= letter < "\xa0" else letter
-        for letter in text
-    )
+    special = {*map(chr, range(0x7F, 0xA0)), "\u2028", "\u2029", "\ufeff"}  # not plain text in YAML
+    return "".join(f"\\u{ord(one):04x}" if one in special else one for one in text)
 
 
 def plain(value: object) -> str:
@@ -199,9 +197,11 @@ def plain(value: object) -> str:
 
 
 def shown(value: object) -> str:
-    "Write a figure, or why there is none."
+    "Write a figure or a unit, or why there is none."
     if isinstance(value, NotApplicable):
         return f"not applicable ({plain(value.reason)})"
+    if isinstance(value, str):
+        return plain(value)
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
@@ -224,8 +224,10 @@ def describe_feature(feature: str, contract: Contract) -> dict[str, str]:
     column = contract.columns[name]
     if column.values:
         allowed = ", ".join(column.values)
+    elif feature != name:
+        allowed = f"local time, {column.timezone}"
     else:
-        allowed = "any" if column.range is None else f"{column.range[0]} to {column.range[1]}"
+        allowed = f"{column.range[0]} to {column.range[1]}"
     missing = ", or missing" if column.may_be_missing else ""
     return {
         "name": feature, "kind": column.kind, "unit": column.unit or "none",
@@ -254,19 +256,26 @@ def write_card(report: Report, contract: Contract, rows_hash: str) -> str:
                               keep_trailing_newline=True)  # fmt: skip
     environment.filters |= {each.__name__: each for each in (quoted, plain, shown, share, words)}
     template = resources.files("mlprod").joinpath("files/card.md").read_text(encoding="utf-8")
-    ours, theirs = report.metrics.model_dump(), report.baseline.model_dump()
-    figures = {name: value for name, value in ours.items() if isinstance(value, float)}
-    unit = report.decision.unit
+    names = list(type(report.metrics).model_fields)
+    ours = {name: getattr(report.metrics, name) for name in names}
+    figures = {name: value for name, value in ours.items() if not isinstance(value, NotApplicable)}
     return environment.from_string(template).render(
-        contract=contract, report=report, rows_hash=rows_hash, dataset=Path(contract.data.rows).stem,
+        contract=contract, report=report, rows_hash=rows_hash,
+        dataset=Path(contract.data.rows).stem, two_labels=len(report.labels) == 2,
         features=[describe_feature(feature, contract) for feature in report.features],
         windows=describe_windows(report, contract), broken=list_broken_limits(report, contract),
-        unit="" if isinstance(unit, NotApplicable) else f" {unit} per 1,000 rows",
-        metrics=[{"type": HUB_NAMES.get(name, name), "name": words(name), "value": value}
-                 for name, value in figures.items()],
-        comparison=[{"name": words(name), "model": getattr(report.metrics, name),
-                     "baseline": getattr(report.baseline, name),
-                     "floor": contract.limits.floors.get(name, "none")} for name in ours],
+        slice_metrics=[name for name in figures if name != "lift_over_baseline"],
+        metrics=[
+            {"type": HUB_NAMES.get(name, name), "name": words(name), "value": value}
+            for name, value in figures.items()
+        ],
+        comparison=[
+            {
+                "name": words(name), "model": value, "baseline": getattr(report.baseline, name),
+                "floor": contract.limits.floors.get(name, "none"),
+            }
+            for name, value in ours.items()
+        ],
     )  # fmt: skip
 
 # %% ../nbs/06_package.ipynb #e68bd6a7
@@ -290,17 +299,22 @@ def name_version(manifest: dict) -> str:
     return hash_bytes(json.dumps(rest, sort_keys=True).encode())[:12]
 
 
+def take_threshold(report: Report) -> float | None:
+    "Take the threshold from a report; None where the likeliest label decides."
+    threshold = report.decision.threshold
+    return None if isinstance(threshold, NotApplicable) else threshold
+
+
 def make_manifest(
     files: dict[str, bytes],  # content by name
     report: Report,
     rows_hash: str,           # SHA-256 of the file with the rows
 ) -> dict:
     "List what an artifact consists of and what made it, and name its version."
-    threshold = report.decision.threshold
     manifest = {
         "project": report.project,
         "version": "",
-        "threshold": None if isinstance(threshold, NotApplicable) else threshold,
+        "threshold": take_threshold(report),
         "files": {name: hash_bytes(content) for name, content in files.items()},
         "libraries": {name: version_of(name) for name in LIBRARIES},
         "rows": rows_hash,
@@ -357,8 +371,8 @@ def write_version(
     for name, content in files.items():
         if not (target / name).is_file() or (target / name).read_bytes() != content:
             raise VersionError(
-                f"version {version}: expected the {name} that its name stands for; got another: it was "
-                f"changed after it was saved. Delete {target.name} and save it again"
+                f"version {version}: expected the {name} that the version stands for; got another, "
+                "changed after it was saved: delete the folder and save it again"
             )
     return target
 
@@ -380,10 +394,8 @@ def save_artifact(
     folder: str | Path,       # artifacts/<project>
 ) -> Path:  # of the version's folder
     "Save an artifact; raises ConversionError, ParityError, SizeError or VersionError."
-    written, threshold = convert_model(model), report.decision.threshold
-    check_parity(
-        model, written, test_matrix, None if isinstance(threshold, NotApplicable) else threshold, contract
-    )
+    written = convert_model(model)
+    check_parity(model, written, test_matrix, take_threshold(report), contract)
     size = len(written) / 1e6
     if size > contract.limits.size_mb:
         raise SizeError(
@@ -397,7 +409,8 @@ def save_artifact(
         "card.md": write_card(report, contract, rows_hash).encode(),
     }
     manifest = make_manifest(files, report, rows_hash)
-    return write_version(Path(folder), manifest["version"], files | {"manifest.json": to_json(manifest)})
+    files["manifest.json"] = to_json(manifest)
+    return write_version(Path(folder), manifest["version"], files)
 
 # %% ../nbs/06_package.ipynb #0a5cb48a
 POINTER = "in_service.json"
@@ -425,11 +438,14 @@ def check_version(folder: Path, version: str) -> None:
         sound = False
     if not sound:
         raise VersionError(
-            f"version {version}: expected the files that it was saved with; got others. Save it again"
+            f"version {version}: expected the files that it was saved with; got others: delete the "
+            "folder and save it again"
         )
 
 
-def read_pointer(folder: str | Path) -> dict:  # {"version": …, "previous": …}, both None before the first
+def read_pointer(
+    folder: str | Path,  # artifacts/<project>
+) -> dict:  # {"version": …, "previous": …}, both None before the first
     "Read which version is in service, and which one was before."
     try:
         page = json.loads((Path(folder) / POINTER).read_bytes())
@@ -437,7 +453,8 @@ def read_pointer(folder: str | Path) -> dict:  # {"version": …, "previous": �
     except FileNotFoundError:
         return {"version": None, "previous": None}
     except (ValueError, KeyError, TypeError):
-        raise VersionError(f"{POINTER}: expected a version and the previous one; got neither") from None
+        said = "expected a version and the previous one; got neither: promote a version anew"
+        raise VersionError(f"{POINTER}: {said}") from None
 
 
 def move_pointer(folder: Path, version: str, previous: str | None) -> dict:
@@ -457,7 +474,7 @@ def promote(
     folder: str | Path,  # artifacts/<project>
     version: str,
 ) -> dict:  # the pointer
-    "Put a version into service; raises VersionError where there is none of that name, or a damaged one."
+    "Put a version into service; raises VersionError where it does not exist, or is damaged."
     folder = Path(folder)
     check_version(folder, version)
     pointer = read_pointer(folder)
@@ -472,6 +489,6 @@ def roll_back(
     "Put the previous version back into service; raises VersionError where there is none."
     folder, pointer = Path(folder), read_pointer(folder)
     if pointer["previous"] is None:
-        raise VersionError("roll back: expected a previous version; got none: there was only one so far")
+        raise VersionError("roll back: expected a previous version; got none: it is the first one")
     check_version(folder, pointer["previous"])
     return move_pointer(folder, pointer["previous"], pointer["version"])
