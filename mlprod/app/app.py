@@ -128,6 +128,7 @@ def list_fields(
         known = said["values"] or []
         choices = known if text in known or not text else [text, *known]
         wrong = [problem.text for problem in problems if problem.column == name]
+        wrong = ["expected a value, got nothing"] if wrong and not text.strip() else wrong
         own = {"name": name, "text": text, "range": ends, "choices": choices, "problems": wrong}
         fields.append(said | own)
     return fields
@@ -161,8 +162,8 @@ def answer_form():
     try:
         (answer,), (scores,) = answer_rows(artifact, [row])
     except RowsError as error:
-        fields, wrong = list_fields(artifact, texts, error.problems), error.problems
-        return give_page("form.html", 422, artifact=artifact, fields=fields, problems=wrong)
+        fields = list_fields(artifact, texts, error.problems)
+        return give_page("form.html", 422, artifact=artifact, fields=fields)
     digits = 2 if f"{answer['score']:.2f}" != f"{artifact.threshold or 2:.2f}" else 4
     answer["scores"] = list(zip(artifact.labels, scores, strict=True))
     answer["score"] = f"{answer['score']:.{digits}f}"

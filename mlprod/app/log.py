@@ -84,7 +84,7 @@ def label_prediction(
     id: str,     # of the prediction, from the answer
     label: str,  # what really happened
 ) -> None:
-    "Tell what really happened; raises UnknownPrediction, or LabelConflict if told otherwise before."
+    "Tell what really happened; raises UnknownPrediction, or LabelConflict if told otherwise."
     sql = "update predictions set label = ?, labelled_at = ? where id = ? and label is null"
     if log.execute(sql, (label, time.time(), id)).rowcount:
         return

@@ -1,0 +1,93 @@
+"""Artifacts for tests: both projects, trained by the library on few rows."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+from mlprod.app.rows import encode_rows
+from mlprod.contract import read_contract
+from mlprod.data import hash_file, read_rows, split_rows
+from mlprod.evaluate import evaluate_model
+from mlprod.package import promote, save_artifact
+from mlprod.train import train_baseline, train_model
+
+ROOT = Path(__file__).resolve().parent.parent
+HOME = ROOT / "mlprod" / "files" / "app"  # templates and styles, where no app has been generated
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+def make_artifact(project, folder, name="logistic"):
+    "Train a model, put it into service below a folder; return the trained model and its rows."
+    data = ROOT / "data" / project
+    contract = read_contract(data / "contract.yaml")
+    rows_file = data / (contract.data.sample or contract.data.rows)
+    train_rows, test_rows = split_rows(read_rows(rows_file, contract), contract, seed=0)
+    model = train_model(name, train_rows, contract, seed=0)
+    report = evaluate_model(
+        model, train_baseline(train_rows, contract, seed=0), test_rows, contract
+    )
+    matrix, _ = encode_rows(test_rows, model.features)
+    path = save_artifact(model, report, contract, hash_file(rows_file), matrix, folder)
+    promote(folder, path.name)
+    return model, test_rows
+
+
+def to_json_rows(rows, features):
+    "Rows of a DataFrame as a program would send them."
+    names = list(features.columns)
+    return json.loads(rows[names].to_json(orient="records", date_format="iso", date_unit="us"))
+
+
+@contextmanager
+def serving(app, python=sys.executable, **settings):
+    "Run `python serve.py` of an app from another folder, and give its address."
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    process = subprocess.Popen(
+        [python, str(app / "serve.py")],
+        cwd=app.parent,
+        env=outside | {"PORT": str(port), "WORKERS": "1"} | settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        until = time.monotonic() + 30
+        while fetch(f"http://127.0.0.1:{port}/livez")[0] != 200:
+            if process.poll() is not None or time.monotonic() > until:
+                process.kill()
+                raise AssertionError(f"the app did not start:\n{process.stdout.read()}")
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+
+
+def fetch(address, body=None, **headers):
+    "Status, content type and body of an answer; status 0 while nobody listens."
+    headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    try:
+        with urllib.request.urlopen(
+            urllib.request.Request(address, body, headers), timeout=10
+        ) as reply:
+            return reply.status, reply.headers.get_content_type(), reply.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers.get_content_type(), error.read()
+    except (urllib.error.URLError, ConnectionError):
+        return 0, "", b""
