@@ -17,7 +17,7 @@ def serve(port: int, host: str, workers: int) -> None:
         address=host,
         port=port,
         workers=workers,
-        blocking_threads=64,  # a client that sends its body slowly holds one of them
+        blocking_threads=256,  # one for each request that a slow client is still sending
         respawn_failed_workers=True,
         workers_kill_timeout=8,  # seconds to answer what is in flight
         working_dir=Path(__file__).resolve().parent,
