@@ -455,8 +455,7 @@ def test_lessons():
     if not lessons:
         say("no lessons in nbs/")
         return 1
-    cores = os.cpu_count() or 1
-    workers = min(2, cores)
+    workers = min(2, os.cpu_count() or 1)
     # Outputs are those of Linux under the lock; elsewhere the last bits of a float may differ.
     strict = "--nbval" if sys.platform.startswith("linux") else "--nbval-lax"
     command = python(
@@ -465,13 +464,21 @@ def test_lessons():
         "--nbval-cell-timeout", str(CELL_SECONDS), "--nbval-kernel-startup-timeout", "60",
         "--timeout", str(CELL_SECONDS + 60),
     )  # fmt: skip
-    threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, cores // workers))
-    return call(command + lessons, PART_SECONDS, OMP_NUM_THREADS=threads)
+    return call(command + lessons, PART_SECONDS, OMP_NUM_THREADS=threads_for(workers))
 
 
 def test_tests():
-    command = python("-m", "pytest", "tests", "-q", "--timeout", str(TEST_SECONDS))
-    return call(command, PART_SECONDS)
+    workers = min(2, os.cpu_count() or 1)
+    command = python(
+        "-m", "pytest", "tests", "-q", "--timeout", str(TEST_SECONDS),
+        "-n", str(workers), "--dist", "loadfile",
+    )  # fmt: skip
+    return call(command, PART_SECONDS, OMP_NUM_THREADS=threads_for(workers))
+
+
+def threads_for(workers):
+    "How many threads each of them may use: more than there are cores is slower than one."
+    return os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // workers))
 
 
 def check_notebooks():

@@ -75,10 +75,10 @@ def run_line(options: argparse.Namespace) -> int:
     from mlprod.contract import read_contract
 
     contract = Path(options.contract or root / DEFAULT_CONTRACT).resolve()
-    project = read_contract(contract).project
+    agreed = read_contract(contract)
     from mlprod.run import export_html, run_notebook
 
-    folder, app = plan_run(root, contract, project, options.app)
+    folder, app = plan_run(root, contract, agreed.project, options.app)
     summary, report = folder / "summary.txt", folder / "report.html"
     places = {"contract": contract, "artifacts": root / "artifacts", "app": app}
     parameters = {name: str(place) for name, place in places.items()} | dict(options.p)
@@ -89,8 +89,9 @@ def run_line(options: argparse.Namespace) -> int:
     )  # fmt: skip
     if not summary.is_file():
         raise CommandError(f"{shorten(summary)}: the line ended without writing it")
-    export_html(run.copy, report, project)
+    export_html(run.copy, report, agreed.title)
     print(f"\n{summary.read_text(encoding='utf-8').rstrip()}\n\nReport: {shorten(report)}")
+    print(f"App:    {shorten(app)}")
     default = app == root / "app"
     print("Next:   " + ("make serve" if default else f"mlprod serve --app {shorten(app)}"))
     return run_lessons(options) if options.lessons else 0

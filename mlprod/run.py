@@ -177,7 +177,8 @@ class FreshKernel(AsyncKernelManager):
         library = str(resources.files("mlprod").parent)
         path = os.pathsep.join(filter(None, [library, os.environ.get("PYTHONPATH")]))
         self.noise = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the kernel)
-        options |= {"env": {**os.environ, "PYTHONPATH": path}}
+        threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // 2))}
+        options |= {"env": threads | dict(os.environ) | {"PYTHONPATH": path}}
         await super().start_kernel(stdout=self.noise, stderr=self.noise, **options)
 
     def client(self, **options: Any) -> Any:
@@ -574,8 +575,8 @@ def export_html(
 
     from nbconvert import HTMLExporter
 
-    notebook = read_notebook(executed)
-    heading = title
+    notebook, heading = read_notebook(executed), title
+    notebook.cells = [c for c in notebook.cells if "lesson" not in c.metadata.get("tags", [])]
     for cell in notebook.cells:
         found = re.findall(r"^#{1,6} (.+)$", cell.source, re.MULTILINE)
         heading = found[-1] if cell.cell_type == "markdown" and found else heading

@@ -1,0 +1,99 @@
+"""The production line: any project that has a contract goes through the same notebook."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from mlprod.run import NotebookFailed, run_notebook
+
+ROOT = Path(__file__).parent.parent
+LINE = ROOT / "nbs" / "18_run.ipynb"
+PENGUINS = ROOT / "data" / "penguins" / "contract.yaml"
+
+
+def run_line(contract, folder, **parameters):
+    "Run the line as the command line does, into a folder."
+    places = {"contract": contract, "artifacts": folder / "artifacts", "app": folder / "app"}
+    parameters |= {name: str(place) for name, place in places.items()}
+    return run_notebook(LINE, folder / "report.ipynb", parameters)
+
+
+def read_files(folder):
+    "Every file below a folder, by name; run records tell the time, so they may differ."
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "runs.jsonl"
+    }
+
+
+@pytest.fixture(scope="module")
+def two_runs(tmp_path_factory):
+    "The penguins through the line, twice, from fresh kernels."
+    folders = [tmp_path_factory.mktemp(name) for name in ("one", "two")]
+    for folder in folders:
+        run_line(PENGUINS, folder)
+    return folders
+
+
+def test_two_runs_give_the_same_files(two_runs):
+    "Artifact, app and executed copy are the same, byte for byte."
+    one, two = (read_files(folder) for folder in two_runs)
+    assert {name for name in one if one[name] != two.get(name)} == set()
+    assert one.keys() == two.keys()
+
+
+def test_three_labels_have_no_capacity_and_say_so(two_runs):
+    "Figures that make sense for two labels only carry a reason, in report and summary."
+    folder = two_runs[0] / "artifacts" / "penguins"
+    version = json.loads((folder / "in_service.json").read_text())["version"]
+    report = json.loads((folder / version / "report.json").read_text())
+    for place in (report["metrics"]["precision_at_capacity"], report["decision"]["threshold"]):
+        assert "three labels" in place["reason"]
+    assert report["metrics"]["accuracy"] > report["baseline"]["accuracy"]
+    summary = (folder / "summary.txt").read_text(encoding="utf-8")
+    assert version in summary
+    assert "accuracy" in summary
+    assert "precision" not in summary
+
+
+def test_the_app_serves_what_is_in_service(two_runs):
+    "The generated app carries the very version that the line has promoted."
+    at = [two_runs[0] / "artifacts" / "penguins", two_runs[0] / "app" / "artifacts"]
+    versions = [json.loads((each / "in_service.json").read_text())["version"] for each in at]
+    assert versions[0] == versions[1]
+
+
+def test_nothing_in_the_executed_copy_is_about_flights(two_runs):
+    "The line knows no project: with other rows its outputs say nothing of the worked example."
+    cells = json.loads((two_runs[0] / "report.ipynb").read_text(encoding="utf-8"))["cells"]
+    shown = json.dumps([cell["outputs"] for cell in cells if cell["cell_type"] == "code"])
+    assert not re.search(r"flight|airport|carrier|crew", shown.lower())
+
+
+def test_a_broken_limit_stops_the_line(tmp_path):
+    "The error names the limit, and nothing goes into service."
+    page = YAML(typ="safe", pure=True).load(PENGUINS)
+    page["limits"]["floors"]["accuracy"] = 0.9999
+    page["data"]["rows"] = str(PENGUINS.with_name("penguins.parquet"))
+    contract = tmp_path / "contract.yaml"
+    YAML(typ="safe", pure=True).dump(page, contract)
+    with pytest.raises(NotebookFailed, match=r"limits\.floors\.accuracy: expected at least 0\.9999"):
+        run_line(contract, tmp_path)
+    saved = tmp_path / "artifacts" / "penguins"
+    assert list(saved.glob("*/manifest.json")), "whoever wants to see why finds the artifact"
+    assert not (saved / "in_service.json").exists()
+    assert not (tmp_path / "app").exists()
+
+
+def test_a_mistake_in_the_contract_stops_the_line_at_once(tmp_path):
+    "The cell's error is the contract's, in one line with its place."
+    page = YAML(typ="safe", pure=True).load(PENGUINS)
+    page["features"][0] = "iland"
+    contract = tmp_path / "contract.yaml"
+    YAML(typ="safe", pure=True).dump(page, contract)
+    with pytest.raises(NotebookFailed, match=r"features\[0\]: expected a column; got 'iland'"):
+        run_line(contract, tmp_path)
