@@ -92,13 +92,11 @@ def show(value: Any) -> str:
 def take_columns(
     rows: Any,  # DataFrame of n rows, or a list of n dictionaries
     features: Features,
-) -> dict[str, Any]:  # for each column that is needed a list, or a Series, of n values
-    "Lay rows out by columns; raises RowsError for a column that is missing or not in the contract."
+) -> tuple[dict[str, Any], list[Problem]]:  # for each column n values, a Series or a list; problems
+    "Lay rows out by columns; list the columns that are missing or not in the contract."
     if not isinstance(rows, list):
         problems = compare_names(1, rows.columns, features) if len(rows) else []
-        if problems:
-            raise RowsError(problems)
-        return {name: rows[name] for name in features.columns if name in rows}
+        return {name: rows[name] for name in features.columns if name in rows}, problems
     problems = []
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
@@ -106,8 +104,9 @@ def take_columns(
         elif not features.columns.keys() <= row.keys() <= features.known:
             problems += compare_names(number, row, features)
     if problems:
-        raise RowsError(problems)
-    return {name: [row[name] for row in rows] for name in features.columns}
+        rows = [row if isinstance(row, dict) else {} for row in rows]
+        return {name: [row.get(name) for row in rows] for name in features.columns}, problems
+    return {name: [row[name] for row in rows] for name in features.columns}, []
 
 
 def compare_names(number: int, names: Any, features: Features) -> list[Problem]:
@@ -205,8 +204,9 @@ def check_rows(
     features: Features,
 ) -> tuple[dict[str, np.ndarray], list[Problem]]:  # n numbers for each column; unknown categories
     "Check rows against the contract; raises RowsError with every mistake, by row and column."
-    checked, problems, warnings = {}, [], []
-    for name, values in take_columns(rows, features).items():
+    columns, problems = take_columns(rows, features)
+    checked, warnings = {}, []
+    for name, values in columns.items():
         column = features.columns[name]
         if column.kind == "category":
             checked[name], wrong, unknown = read_categories(values, column)
@@ -214,13 +214,15 @@ def check_rows(
         else:
             read = read_numbers if column.kind == "number" else read_moments
             checked[name], wrong = read(values, column)
-        problems += wrong + check_limits(checked[name], column, {problem.row for problem in wrong})
+        problems += wrong
+        told = {problem.row for problem in problems if problem.column in (name, "")}
+        problems += check_limits(checked[name], column, told)
     if problems:
         raise RowsError(problems)
     return checked, warnings
 
 
-def check_limits(values: np.ndarray, column: Column, skip: set) -> list[Problem]:
+def check_limits(values: np.ndarray, column: Column, told: set) -> list[Problem]:
     "List what is missing and may not be, and what lies outside the range."
     nothing = {"category": MISSING, "moment": NOT_A_TIME}
     missing = np.isnan(values) if column.kind == "number" else values == nothing[column.kind]
@@ -235,7 +237,7 @@ def check_limits(values: np.ndarray, column: Column, skip: set) -> list[Problem]
             (place, f"expected {low} to {high}, got {spell(values[place], column)}")
             for place in np.flatnonzero(outside).tolist()
         ]
-    return [Problem(at + 1, column.name, text) for at, text in problems if at + 1 not in skip]
+    return [Problem(at + 1, column.name, text) for at, text in problems if at + 1 not in told]
 
 
 def spell(value: float, column: Column) -> str:

@@ -259,9 +259,7 @@ def test_it_runs_alone_with_only_its_own_requirements(project, tmp_path):
     if python is None and re.search(UNREACHABLE, why) and "CI" not in os.environ:
         pytest.skip("the package index cannot be reached")
     assert python, why
-    absent = (
-        "import importlib.util as u; print([n for n in ('mlprod', 'pandas') if u.find_spec(n)])"
-    )
+    absent = "from importlib.util import find_spec as f; print(f('mlprod'), f('pandas'))"
     command = [str(python), "-I", "-c", absent]  # -I: whatever PYTHONPATH says
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.stdout.strip() == "None None"
