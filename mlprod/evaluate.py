@@ -220,13 +220,14 @@ def make_report(
     try:
         return Report.model_validate(page)
     except ValidationError as error:
-        first = error.errors()[0]
-        kinds = {"float", "NotApplicable", "str", "int"}  # pydantic's names for choices, no places
-        steps = [str(step) for step in first["loc"] if not (kinds & set(str(step).split("[")))]
+        missing = [item for item in error.errors() if item["type"] == "missing"]
+        first = (missing or error.errors())[0]
+        choices = ("float", "NotApplicable", "str", "int", "tuple", "list", "constrained")
+        steps = [str(step) for step in first["loc"] if not str(step).startswith(choices)]
         place, said = ".".join(steps), "expected a value; got nothing"
         if first["type"] != "missing":
             expected = first["msg"].removeprefix("Input should be ")
-            said = f"expected {expected}; got {str(first['input'])[:40]!r}"
+            said = f"expected {expected}; got {first['input']!r:.40}"
         raise ReportError(f"report: {place}: {said}") from None
 
 

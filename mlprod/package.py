@@ -17,6 +17,7 @@ import json
 import os
 import secrets
 import shutil
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
@@ -109,11 +110,17 @@ def convert_model(
     "Write a model as ONNX, the same bytes for the same model; raises ConversionError."
     n_features, estimator = len(model.features.names), make_exact(model.estimator)
     try:
-        written = convert_sklearn(
-            estimator, "model", [("rows", FloatTensorType([None, n_features]))],
-            options={id(estimator): {"zipmap": False}}, target_opset=OPSETS,
-        )  # fmt: skip
+        with warnings.catch_warnings():
+            # the converter hands truth values to protobuf, which only accepts them before version 7
+            warnings.filterwarnings("ignore", "Field onnx.*boolean", DeprecationWarning)
+            written = convert_sklearn(
+                estimator, "model", [("rows", FloatTensorType([None, n_features]))],
+                options={id(estimator): {"zipmap": False}}, target_opset=OPSETS,
+            )  # fmt: skip
         keep_scores(written.graph)
+        opsets = sorted(written.opset_import, key=lambda opset: opset.domain)
+        del written.opset_import[:]  # they come out of a set, in whatever order
+        written.opset_import.extend(opsets)
         onnx.checker.check_model(written, full_check=True)
         written = written.SerializeToString(deterministic=True)
         one_row = np.zeros((1, n_features), dtype="float32")
@@ -186,14 +193,15 @@ def check_parity(
 def quoted(value: object) -> str:
     "Write text for YAML, in quotation marks, whatever it contains."
     text = json.dumps(str(value).encode("utf-8", "replace").decode(), ensure_ascii=False)
-    special = {*map(chr, range(0x7F, 0xA0)), "\u2028", "\u2029", "\ufeff"}  # not plain text in YAML
+    special = {*map(chr, range(0x7F, 0xA0)), *"\u2028\u2029\ufeff\ufffe\uffff"}  # no text in YAML
     return "".join(f"\\u{ord(one):04x}" if one in special else one for one in text)
 
 
 def plain(value: object) -> str:
     "Write text for one cell of Markdown: no line breaks, no markup, no HTML."
     text = " ".join(str(value).encode("utf-8", "replace").decode().split())
-    return "".join("\\" + letter if letter in "\\`*_[]|<>#~" else letter for letter in text)
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return "".join("\\" + letter if letter in "\\`*_[]|#~" else letter for letter in text)
 
 
 def shown(value: object) -> str:

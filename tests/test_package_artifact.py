@@ -1,0 +1,421 @@
+"""An artifact is written once, named after its content, promoted and taken back."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+from ruamel.yaml import YAML
+
+from mlprod.app.rows import encode_rows
+from mlprod.contract import read_contract
+from mlprod.data import hash_file, read_rows, split_rows
+from mlprod.evaluate import evaluate_model, make_report
+from mlprod.package import (
+    FILES,
+    ParityError,
+    SizeError,
+    VersionError,
+    convert_model,
+    hash_bytes,
+    list_versions,
+    name_version,
+    plain,
+    promote,
+    quoted,
+    read_pointer,
+    roll_back,
+    save_artifact,
+    write_card,
+)
+from mlprod.train import train_baseline, train_model
+
+
+def make_parts(root, name):
+    "A contract, a model, its report, the hash of the data and the test matrix."
+    contract = read_contract(root / f"data/{name}/contract.yaml")
+    path = root / "data" / name / (contract.data.sample or contract.data.rows)
+    train_rows, test_rows = split_rows(read_rows(path, contract), contract, seed=1)
+    model = train_model("logistic", train_rows, contract, seed=1)
+    report = evaluate_model(
+        model, train_baseline(train_rows, contract, seed=1), test_rows, contract
+    )
+    return contract, model, report, hash_file(path), encode_rows(test_rows, model.features)[0]
+
+
+@pytest.fixture(scope="module", params=["flights", "penguins"])
+def parts(request, root):
+    return make_parts(root, request.param)
+
+
+@pytest.fixture(scope="module")
+def penguins(root):
+    return make_parts(root, "penguins")
+
+
+def save(parts, folder, **changed):
+    contract, model, report, rows_hash, matrix = parts
+    known = {
+        "contract": contract,
+        "model": model,
+        "report": report,
+        "rows_hash": rows_hash,
+        "test_matrix": matrix,
+    }
+    return save_artifact(**(known | changed), folder=folder)
+
+
+def test_an_artifact_is_complete_and_its_hashes_hold(parts, tmp_path):
+    "Five files; the manifest names hash, libraries, data and seed; its name is its content's."
+    contract, model, report, rows_hash, _ = parts
+    saved = save(parts, tmp_path / "artifacts" / contract.project)
+
+    manifest = json.loads((saved / "manifest.json").read_text())
+    assert sorted(file.name for file in saved.iterdir()) == sorted([*FILES, "manifest.json"])
+    assert manifest["files"] == {name: hash_bytes((saved / name).read_bytes()) for name in FILES}
+    assert manifest["version"] == saved.name == name_version(manifest)
+    assert len(saved.name) == 12
+    assert (manifest["project"], manifest["rows"], manifest["seed"]) == (
+        contract.project,
+        rows_hash,
+        1,
+    )
+    assert (manifest["threshold"] is None) == (len(model.labels) > 2)
+    assert set(manifest["libraries"]) == {
+        "numpy",
+        "onnx",
+        "onnxruntime",
+        "scikit-learn",
+        "skl2onnx",
+    }
+    page = contract.model_dump(mode="json", by_alias=True)
+    assert json.loads((saved / "contract.json").read_text()) == page
+    assert make_report(json.loads((saved / "report.json").read_text())) == report
+
+
+def test_an_artifact_holds_no_pickle_no_path_and_no_time(parts, tmp_path):
+    "Nothing in it can be executed, and nothing in it is this machine's."
+    saved = save(parts, tmp_path)
+    for file in saved.iterdir():
+        content = file.read_bytes()
+        assert not content.startswith(b"\x80") and b"sklearn" not in content
+        assert str(tmp_path).encode() not in content and os.getcwd().encode() not in content
+
+
+def test_the_graph_has_one_input_and_one_output(parts):
+    "Rows in, scores out, float32, any number of rows; no metadata that differs."
+    _, model, *_ = parts
+    written = onnx.load_from_string(convert_model(model))
+    domains = [opset.domain for opset in written.opset_import]
+    assert domains == sorted(domains), "the converter lists them in the order of a set"
+    graph = written.graph
+    for tensors, name, width in [
+        (graph.input, "rows", len(model.features.names)),
+        (graph.output, "scores", len(model.labels)),
+    ]:
+        assert [tensor.name for tensor in tensors] == [name]
+        kind = tensors[0].type.tensor_type
+        assert kind.elem_type == onnx.TensorProto.FLOAT
+        if name == "rows":
+            assert kind.shape.dim[1].dim_value == width
+
+
+def test_the_same_model_gives_the_same_bytes_in_another_process(penguins, root):
+    "Whatever Python's hash seed: the version must not depend on it."
+    code = (
+        "import sys; sys.path.insert(0, 'tests'); from pathlib import Path\n"
+        "from test_package_artifact import *\n"
+        "print(hash_bytes(convert_model(make_parts(Path('.'), 'penguins')[1])))"
+    )
+    other = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True,
+        timeout=120, env=os.environ | {"PYTHONHASHSEED": "3", "PYTHONPATH": str(root)},
+    )  # fmt: skip
+    assert other.stdout.strip() == hash_bytes(convert_model(penguins[1]))
+
+
+def test_the_same_content_is_saved_once_and_left_untouched(parts, tmp_path):
+    "Not a byte and not a time stamp of the first is changed."
+    first = save(parts, tmp_path)
+    before = {file.name: file.stat().st_mtime_ns for file in first.iterdir()}
+
+    assert save(parts, tmp_path) == first
+    assert {file.name: file.stat().st_mtime_ns for file in first.iterdir()} == before
+    assert [each.name for each in tmp_path.iterdir()] == [first.name], "nothing is left aside"
+
+
+def test_a_version_is_never_overwritten(parts, tmp_path):
+    "One that was changed by hand is refused, and stays as it is for somebody to look at."
+    saved = save(parts, tmp_path)
+    (saved / "card.md").write_text("mine")
+
+    with pytest.raises(VersionError, match=f"version {saved.name}: expected the card.md"):
+        save(parts, tmp_path)
+    assert (saved / "card.md").read_text() == "mine"
+    assert [each.name for each in tmp_path.iterdir()] == [saved.name]
+
+
+def test_other_data_is_another_version(penguins, tmp_path):
+    "The hash of the rows is part of the content."
+    versions = {save(penguins, tmp_path, rows_hash=letter * 64).name for letter in "abca"}
+    assert len(versions) == 3 and list_versions(tmp_path) == sorted(versions)
+
+
+def test_a_model_beyond_the_size_of_the_contract_is_refused(penguins, tmp_path):
+    "Nothing is written."
+    limits = penguins[0].limits.model_copy(update={"size_mb": 0.001})
+    contract = penguins[0].model_copy(update={"limits": limits})
+    with pytest.raises(
+        SizeError, match="limits.size_mb: logistic: expected at most 0.001 MB; got 0.00"
+    ):
+        save(penguins, tmp_path / "new", contract=contract)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_model_that_disagrees_is_refused(penguins, tmp_path):
+    "A tolerance of nothing at all is not kept by float32."
+    parity = penguins[0].limits.parity.model_copy(update={"difference": 0.0})
+    limits = penguins[0].limits.model_copy(update={"parity": parity})
+    with pytest.raises(ParityError, match="limits.parity: logistic: expected scores within 0"):
+        save(penguins, tmp_path / "new", contract=penguins[0].model_copy(update={"limits": limits}))
+    assert not (tmp_path / "new").exists()
+
+
+def front_matter(card: str) -> dict:
+    _, yaml, _ = card.split("---\n", 2)
+    return YAML(typ="safe", pure=True).load(yaml)
+
+
+def empty_places(page, path="") -> list[str]:
+    if isinstance(page, dict):
+        return [
+            each for key, value in page.items() for each in empty_places(value, f"{path}.{key}")
+        ]
+    if isinstance(page, list) and page:
+        return [
+            each
+            for number, value in enumerate(page)
+            for each in empty_places(value, f"{path}[{number}]")
+        ]
+    return [path] if page in ("", None, []) else []
+
+
+def test_the_card_is_filled(parts):
+    "Its front matter is YAML without an empty field, and no line of it is half a sentence."
+    contract, _, report, rows_hash, _ = parts
+    card = write_card(report, contract, rows_hash)
+    head = front_matter(card)
+
+    assert {
+        "license",
+        "language",
+        "library_name",
+        "tags",
+        "datasets",
+        "metrics",
+        "model-index",
+    } <= set(head)
+    assert empty_places(head) == []
+    assert head["license"] == contract.data.licence.lower()
+    figures = {
+        each["type"]: each["value"] for each in head["model-index"][0]["results"][0]["metrics"]
+    }
+    assert figures["roc_auc"] == report.metrics.auc
+    for text in (
+        contract.decision.owner,
+        contract.life.retrain,
+        contract.life.roll_back,
+        rows_hash,
+    ):
+        assert plain(text) in card
+    assert all(f"| {plain(part.column)} {plain(part.value)} |" in card for part in report.slices)
+    body = card.split("---\n", 2)[2]
+    for word in ("None", "nan", "Undefined", "{{", "{%", "reason=", "|  |", "* *"):
+        assert word not in body.replace("| | |", ""), word
+
+
+EVIL = [
+    'x"\nlicense: mine\nevil: "yes', "a: b # c", "---\n...", "{{ 7 * 7 }}", "{% raw %}",
+    "<script>alert(1)</script>",
+    "| a | b |", "[click](javascript:alert(1))", "`rm -rf`", "\x85\u2028\u2029\ufeff", "\ud800",
+    "😀 ü", "!!python/x", "'",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", EVIL, ids=range(len(EVIL)))
+def test_nothing_from_the_contract_can_break_out_of_the_card(penguins, text):
+    "Whatever a title says, the front matter keeps its keys, and the page its tables and its text."
+    contract, _, report, rows_hash, _ = penguins
+    decision = contract.decision.model_copy(update={"owner": text, "action": text})
+    changed = contract.model_copy(update={"title": text, "question": text, "decision": decision})
+    card, calm = (write_card(report, each, rows_hash) for each in (changed, contract))
+    head = front_matter(card)
+
+    assert set(head) == set(front_matter(calm))
+    kept = text.encode("utf-8", "replace").decode()
+    assert head["model-index"][0]["name"] == kept
+    assert len(card.splitlines()) == len(calm.splitlines())
+    body = card[card.index("\n---\n", 4) :]
+    assert "<" not in body and not re.search(r"(?<!\\)\]\(", body)
+    assert "49" not in body.split("## The rows")[0], "nothing in the text is computed"
+    card.encode("utf-8")
+
+
+def test_quoted_text_is_read_as_it_was():
+    "Every character below 256, and the odd ones above."
+    text = "".join(map(chr, range(256))) + "\u2028\u2029\ufeff\ufffe\uffff😀"
+    assert YAML(typ="safe", pure=True).load(f"a: {quoted(text)}") == {"a": text}
+
+
+def test_a_card_with_a_field_that_nobody_filled_is_an_error(penguins, monkeypatch):
+    "StrictUndefined: a misspelt field is not an empty line."
+    from jinja2 import UndefinedError
+
+    from mlprod import package
+
+    class Template:
+        def joinpath(self, name):
+            return self
+
+        def read_text(self, encoding):
+            return "{{ contract.titel }}"
+
+    monkeypatch.setattr(package.resources, "files", lambda name: Template())
+    with pytest.raises(UndefinedError):
+        write_card(penguins[2], penguins[0], "x")
+
+
+@pytest.fixture
+def three(penguins, tmp_path):
+    "A folder with three versions."
+    return tmp_path, [save(penguins, tmp_path, rows_hash=letter * 64).name for letter in "abc"]
+
+
+def test_promote_and_roll_back(three):
+    "The pointer names the version and the one before; back and forth."
+    folder, (a, b, _) = three
+    assert read_pointer(folder) == {"version": None, "previous": None}
+    assert promote(folder, a) == {"version": a, "previous": None}
+    assert promote(folder, b) == {"version": b, "previous": a}
+    assert promote(folder, b) == {"version": b, "previous": a}, "twice is once"
+    assert roll_back(folder) == {"version": a, "previous": b}
+    assert json.loads((folder / "in_service.json").read_text()) == {"version": a, "previous": b}
+    assert sorted(each.name for each in folder.iterdir()) == sorted(
+        [*list_versions(folder), "in_service.json"]
+    )
+
+
+def test_there_is_nothing_to_roll_back_to_at_first(three):
+    "In one line, and the pointer stays."
+    folder, (a, *_) = three
+    for _ in range(2):
+        with pytest.raises(VersionError, match="roll back: expected a previous version; got none"):
+            roll_back(folder)
+        promote(folder, a)
+    assert read_pointer(folder)["version"] == a
+
+
+def test_an_unknown_version_is_refused_with_the_nearest(three):
+    "Also a path out of the folder."
+    folder, (a, *_) = three
+    with pytest.raises(VersionError, match=f"did you mean '{a}'"):
+        promote(folder, a[:-2] + "zz")
+    for wrong in ("", ".", "..", "../x", "in_service.json", "/etc", f"./{a}", f"{a}/"):
+        with pytest.raises(VersionError, match="version: expected one that was saved; got"):
+            promote(folder, wrong)
+    assert not (folder / "in_service.json").exists()
+
+
+@pytest.mark.parametrize("name", [*FILES, "manifest.json"])
+@pytest.mark.parametrize("damage", ["flipped", "cut", "gone"])
+def test_a_damaged_version_is_not_promoted(three, name, damage):
+    "What is in service stays."
+    folder, (a, b, _) = three
+    promote(folder, a)
+    content = (folder / b / name).read_bytes()
+    if damage == "gone":
+        (folder / b / name).unlink()
+    else:
+        bad = (
+            content[:-5]
+            if damage == "cut"
+            else content[:40] + bytes([content[40] ^ 1]) + content[41:]
+        )
+        (folder / b / name).write_bytes(bad)
+
+    with pytest.raises(VersionError):
+        promote(folder, b)
+    assert read_pointer(folder) == {"version": a, "previous": None}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", "{}", '{"version": "a"}'])
+def test_a_damaged_pointer_is_said_to_be_one(three, content):
+    "In one line, and promoting is refused until somebody has looked."
+    folder, _ = three
+    (folder / "in_service.json").write_text(content)
+    with pytest.raises(VersionError, match="in_service.json: expected a version"):
+        read_pointer(folder)
+
+
+def test_versions_of_many_writers_at_once_are_whole(penguins, tmp_path):
+    "Eight threads save the same content: one folder, nothing aside."
+    from concurrent.futures import ThreadPoolExecutor
+
+    written = {
+        f"file-{number}": np.random.default_rng(number).bytes(100_000) for number in range(5)
+    }
+    from mlprod.package import write_version
+
+    with ThreadPoolExecutor(8) as pool:
+        saved = list(pool.map(lambda _: write_version(tmp_path, "one", written), range(40)))
+    assert set(saved) == {tmp_path / "one"}
+    assert [each.name for each in tmp_path.iterdir()] == ["one"]
+    assert {file.name: file.read_bytes() for file in (tmp_path / "one").iterdir()} == written
+
+
+SAVER = """
+import json, os, random, signal, sys, time
+from pathlib import Path
+from mlprod.package import *
+folder, source, when = Path(sys.argv[1]), Path(sys.argv[2]), random.Random(5)
+files = {name: (source / name).read_bytes() for name in FILES}
+manifest = json.loads((source / "manifest.json").read_bytes())
+
+def save_for_ever(number):
+    while True:
+        number += 1
+        manifest["rows"] = hash_bytes(str(number).encode())
+        manifest["version"] = name_version(manifest)
+        write_version(folder, manifest["version"], files | {"manifest.json": to_json(manifest)})
+        promote(folder, manifest["version"])
+
+for kill in range(10):
+    saver = os.fork()
+    if saver == 0:
+        save_for_ever(kill * 100_000)
+    while not (folder / "in_service.json").exists():
+        time.sleep(0.001)
+    time.sleep(when.uniform(0.0, 0.08))
+    os.kill(saver, signal.SIGKILL)
+    assert os.waitstatus_to_exitcode(os.waitpid(saver, 0)[1]) == -signal.SIGKILL
+    check_version(folder, read_pointer(folder)["version"])
+for version in list_versions(folder):
+    check_version(folder, version)
+print(len(list_versions(folder)))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork, no SIGKILL")
+def test_killed_at_any_moment_what_is_in_service_is_whole(penguins, tmp_path, root):
+    "SIGKILL while saving and promoting, ten times: the pointer is there, and its version is sound."
+    source = save(penguins, tmp_path / "source")
+    done = subprocess.run(
+        [sys.executable, "-c", SAVER, str(tmp_path / "served"), str(source)],
+        capture_output=True, text=True, timeout=200, env=os.environ | {"PYTHONPATH": str(root)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 1
