@@ -8,6 +8,7 @@ from sklearn.gaussian_process import GaussianProcessClassifier
 from sklearn.isotonic import IsotonicRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from threadpoolctl import threadpool_limits
 
 from mlprod.app.rows import MISSING, UNKNOWN, Column, Features
 from mlprod.contract import read_contract
@@ -67,6 +68,13 @@ def fit(estimator, n_labels: int, name: str = "model") -> Trained:
     estimator.fit(matrix, labels)
     scores = estimator.predict_proba(matrix)
     return Trained(name, estimator, FEATURES, list("xyz")[:n_labels], {}, 1, scores, labels)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    "So few rows are trained faster by one thread than by threads that wait for a busy machine."
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(scope="module")
