@@ -145,7 +145,8 @@ def serve_app(options: argparse.Namespace) -> int:
     process = subprocess.Popen(command, cwd=app, env={**os.environ, **names})
     try:
         if wait_for_port(process, options.port):
-            print(f"{shorten(app)} is on http://127.0.0.1:{options.port} (Ctrl-C stops it)", flush=True)
+            address = f"http://127.0.0.1:{options.port}"
+            print(f"{shorten(app)} is on {address} (Ctrl-C stops it)", flush=True)
         status = process.wait()
     finally:
         end_process(process)

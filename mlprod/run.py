@@ -609,7 +609,10 @@ def render_readme(
     notebook, below = read_notebook(path), path.resolve().parent.name
     hidden = re.compile(r"^#\|\s*(hide|default_exp|export)\b", re.MULTILINE)
     notebook.cells = [cell for cell in notebook.cells if not hidden.search(cell.source)]
-    for cell in notebook.cells:
+    for place, cell in enumerate(notebook.cells):
+        if cell.source.startswith("#| hide_input"):
+            shown = [output.data["text/markdown"] for output in cell.outputs]
+            notebook.cells[place] = nbformat.v4.new_markdown_cell("\n".join(shown))
         cell.source = re.sub(r"^#\|.*\n?", "", cell.source, flags=re.MULTILINE)
     text, _ = MarkdownExporter().from_notebook_node(notebook)
 

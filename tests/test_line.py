@@ -81,7 +81,8 @@ def test_a_broken_limit_stops_the_line(tmp_path):
     page["data"]["rows"] = str(PENGUINS.with_name("penguins.parquet"))
     contract = tmp_path / "contract.yaml"
     YAML(typ="safe", pure=True).dump(page, contract)
-    with pytest.raises(NotebookFailed, match=r"limits\.floors\.accuracy: expected at least 0\.9999"):
+    said = r"limits\.floors\.accuracy: expected at least 0\.9999"
+    with pytest.raises(NotebookFailed, match=said):
         run_line(contract, tmp_path)
     saved = tmp_path / "artifacts" / "penguins"
     assert list(saved.glob("*/manifest.json")), "whoever wants to see why finds the artifact"
