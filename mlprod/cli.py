@@ -236,7 +236,7 @@ TELLTALES = {
     "a path of this machine": r"(?<![\w.])/(?:home|root|Users)/\w|\b[A-Z]:\\{1,2}Users\\",
     "an AWS key": r"\bAKIA[0-9A-Z]{16}\b",
     "a GitHub token": r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{22})",
-    "an API key": r"\bsk-[A-Za-z0-9_-]{20}",
+    "an API key": r"\bsk-(?:proj-|ant-)?[A-Za-z0-9]{20}",
     "a private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
 }
 SHELL = r"^\s*(?:!|%%(?:bash|sh|script|cmd)\b|%(?:sx|system)\b)"
