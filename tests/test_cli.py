@@ -226,6 +226,7 @@ def test_run_ends_with_the_summary_the_report_and_the_next_command(project):
         "AUC 0.65 on 7 rows",
         "",
         f"Report: {folder / 'report.html'}",
+        f"App:    {folder / 'app'}",
         f"Next:   mlprod serve --app {folder / 'app'}",
     ]
     assert "AUC" not in (folder / "report.html").read_text(encoding="utf-8")

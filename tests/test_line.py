@@ -22,9 +22,9 @@ def run_line(contract, folder, **parameters):
 
 
 def read_files(folder):
-    "Every file below a folder, by name; run records tell the time, so they may differ."
+    "Every file below a folder, by name, wherever it lies; run records tell the time, so they differ."
     return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
+        path.relative_to(folder).as_posix(): path.read_bytes().replace(str(folder).encode(), b"")
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != "runs.jsonl"
     }
