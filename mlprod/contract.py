@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['Text', 'Share', 'Number', 'KINDS', 'MOMENT_PARTS', 'METRICS', 'NEEDED', 'Part', 'Value', 'Decision', 'Target', 'Data',
-           'Split', 'Column', 'is_of_kind', 'column_problems', 'is_timezone', 'example_problems', 'Behaviour', 'Slices',
-           'Parity', 'Limits', 'Life', 'Contract', 'column_of', 'mistake', 'read_part', 'feature_problems',
-           'reference_problems', 'behaviour_problems', 'ContractError', 'describe_mistake', 'known_keys', 'parts_in',
-           'read_contract', 'list_columns']
+           'Split', 'Column', 'read_moment', 'is_of_kind', 'column_problems', 'is_timezone', 'example_problems',
+           'Behaviour', 'Slices', 'Parity', 'Limits', 'Life', 'Contract', 'column_of', 'mistake', 'read_part',
+           'feature_problems', 'reference_problems', 'behaviour_problems', 'ContractError', 'describe_mistake',
+           'known_keys', 'parts_in', 'read_contract', 'list_columns']
 
 # %% ../nbs/01_contract.ipynb #5c84d1f3
 import difflib
@@ -121,6 +121,15 @@ class Column(Part):
     timezone: Text | None = None  # of the place where a moment is lived through
     example: Any = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_moments(cls, said):
+        if not isinstance(said, dict) or said.get("kind") != "moment":
+            return said
+        ends = said.get("range")
+        ends = [read_moment(end) for end in ends] if isinstance(ends, list) else ends
+        return said | {"range": ends, "example": read_moment(said.get("example"))}
+
     @model_validator(mode="after")
     def _consistent(self):
         problems = column_problems(self)
@@ -129,6 +138,16 @@ class Column(Part):
         return self
 
 # %% ../nbs/01_contract.ipynb #6657e066
+def read_moment(
+    value: object,  # as YAML or JSON gives it
+) -> object:  # a datetime where it is one, else what it was
+    "Read a moment that was written as text, in ISO 8601."
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
 def is_of_kind(
     value: object,  # as the YAML file gives it
     kind: str,      # number, category or moment

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from mlprod.contract import ContractError, column_of, read_contract
+from mlprod.contract import Contract, ContractError, column_of, read_contract
 
 DATA = Path(__file__).parent.parent / "data"
 PROJECTS = ["flights", "penguins"]
@@ -51,6 +51,13 @@ def change(tmp_path):
 def test_a_contract_survives_being_written_and_read(project, change):
     "Both projects' contracts hold, also after a round trip through YAML."
     assert change(project) == []
+
+
+@pytest.mark.parametrize("project", PROJECTS)
+def test_a_contract_survives_json(project):
+    "What an artifact keeps of its contract is the contract."
+    contract = read_contract(DATA / project / "contract.yaml")
+    assert Contract.model_validate_json(contract.model_dump_json(by_alias=True)) == contract
 
 
 @pytest.mark.parametrize("project", PROJECTS)
