@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Text', 'Share', 'Number', 'KINDS', 'MOMENT_PARTS', 'METRICS', 'NEEDED', 'Part', 'Value', 'Decision', 'Target', 'Data',
-           'Split', 'Column', 'read_moment', 'is_of_kind', 'column_problems', 'is_timezone', 'example_problems',
+           'Split', 'Column', 'read_moment', 'is_of_kind', 'is_timezone', 'column_problems', 'example_problems',
            'Behaviour', 'Slices', 'Parity', 'Limits', 'Life', 'Contract', 'column_of', 'mistake', 'read_part',
            'feature_problems', 'reference_problems', 'behaviour_problems', 'ContractError', 'describe_mistake',
            'known_keys', 'parts_in', 'read_contract', 'list_columns']
@@ -160,6 +160,14 @@ def is_of_kind(
     return isinstance(value, str)
 
 
+def is_timezone(name: str) -> bool:
+    "Say whether the time zone database knows a name."
+    try:
+        return ZoneInfo(name).key == name
+    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        return False
+
+# %% ../nbs/01_contract.ipynb #5f5a3867
 def column_problems(column: Column) -> list[str]:
     "List what a column says against itself, each as `key: expected …; got …`."
     problems = []
@@ -184,15 +192,7 @@ def column_problems(column: Column) -> list[str]:
             problems.append(mistake("timezone", "a name such as Europe/Paris", column.timezone))
     return problems + ([] if problems else example_problems(column))
 
-
-def is_timezone(name: str) -> bool:
-    "Say whether the time zone database knows a name."
-    try:
-        return ZoneInfo(name).key == name
-    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
-        return False
-
-
+# %% ../nbs/01_contract.ipynb #37b3cec8
 def example_problems(column: Column) -> list[str]:
     "An example has to be allowed by the column that it is an example of."
     example = column.example

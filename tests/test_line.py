@@ -22,7 +22,7 @@ def run_line(contract, folder, **parameters):
 
 
 def read_files(folder):
-    "Every file below a folder, by name, wherever it lies; but for run records, which tell the time."
+    "Every file below a folder, wherever it lies, by name; run records tell the time, so not they."
     return {
         path.relative_to(folder).as_posix(): path.read_bytes().replace(str(folder).encode(), b"")
         for path in sorted(folder.rglob("*"))
