@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['BLANKS', 'OFFSET', 'WINDOWS', 'DataError', 'blanks_of', 'load_table', 'load_text', 'read_column', 'read_moments',
            'refuse', 'read_rows', 'compare_columns', 'hash_file', 'describe_health', 'describe_ends', 'take_labels',
-           'require_labels', 'sort_rows', 'split_rows', 'compare_windows', 'measure_auc', 'find_leaks',
-           'single_columns', 'score_alone']
+           'require_labels', 'sort_rows', 'split_rows', 'compare_windows', 'score_alone', 'measure_auc',
+           'single_columns', 'find_leaks']
 
 # %% ../nbs/03_data.ipynb #083a34aa
 import hashlib
@@ -218,7 +218,7 @@ def take_labels(
     codes = {label: float(code) for code, label in enumerate(target.labels)}
     return values.map(codes).to_numpy(dtype="float64", na_value=np.nan)
 
-
+# %% ../nbs/03_data.ipynb #058ee4ac
 def require_labels(
     labels: np.ndarray,  # (n_rows,) as take_labels gives them
     contract: Contract,
@@ -291,7 +291,7 @@ def compare_windows(
         local = rows[contract.split.by].dt.tz_convert(zone).dt.tz_localize(None)
         windows = local.dt.to_period(WINDOWS[every]).astype("str")
     labels = take_labels(rows, contract)
-    table = pd.DataFrame({"rows": 1.0, "no label": np.isnan(labels)}, index=rows.index)
+    table = pd.DataFrame({"no label": np.isnan(labels)}, index=rows.index)
     known = np.where(np.isnan(labels), np.nan, 1.0)
     for code, label in enumerate(contract.target.labels):
         table[label] = known * (labels == code)
@@ -302,8 +302,19 @@ def compare_windows(
             table[f"unknown {name}"] = ~rows[name].isin(values) & rows[name].notna()
     grouped = table.astype("float64").groupby(np.asarray(windows))
     described = grouped.mean()
-    described["rows"] = grouped.size()
+    described.insert(0, "rows", grouped.size())
     return described.rename_axis(every if contract.split.by else "window")
+
+# %% ../nbs/03_data.ipynb #3609e272
+def score_alone(values: pd.Series, labels: np.ndarray, half: int, n_labels: int) -> np.ndarray:
+    "Score the later half of the rows by the share of each label that its group had in the earlier."
+    groups = pd.factorize(values, use_na_sentinel=False)[0]
+    counts = np.zeros((groups.max() + 1, n_labels))
+    np.add.at(counts, (groups[:half], labels[:half]), 1)
+    overall = counts.sum(axis=0) / half
+    # 20 rows of the average, so that a group of few rows does not pretend to know much
+    shares = (counts + 20 * overall) / (counts.sum(axis=1, keepdims=True) + 20)
+    return shares[groups[half:]]
 
 # %% ../nbs/03_data.ipynb #8a013645
 def measure_auc(
@@ -311,13 +322,23 @@ def measure_auc(
     scores: np.ndarray,  # (n_rows, n_labels)
 ) -> float:  # 0.5 is blind, 1 is perfect
     "Measure how well scores tell labels apart; of several, each from the rest, on average."
-    if scores.shape[1] == 2:
-        return float(roc_auc_score(labels, scores[:, 1]))
-    return float(np.mean([
-        roc_auc_score(labels == code, scores[:, code]) for code in range(scores.shape[1])
-    ]))
+    what = scores[:, 1] if scores.shape[1] == 2 else scores
+    return float(roc_auc_score(labels, what, multi_class="ovr"))
 
-# %% ../nbs/03_data.ipynb #d69e7975
+# %% ../nbs/03_data.ipynb #fedeac53
+def single_columns(name: str, values: pd.Series, column: Column) -> dict[str, pd.Series]:
+    "Make few groups of a column's values: a moment by its parts, numbers by their size."
+    if column.kind == "moment":
+        zone = ZoneInfo(column.timezone or "UTC")
+        moments = values.dt.tz_localize(None).to_numpy("datetime64[us]").astype("int64")
+        return {
+            f"{name}.{part}": pd.Series(read_part(moments, part, zone)) for part in MOMENT_PARTS
+        }
+    if column.kind == "number" and values.nunique() > 50:
+        values = pd.qcut(values, 50, labels=False, duplicates="drop")
+    return {name: values}
+
+
 def find_leaks(
     rows: pd.DataFrame,  # (n_rows, n_columns), train rows
     contract: Contract,
@@ -341,27 +362,3 @@ def find_leaks(
             table.append({"column": single, "known": column.available, "auc": auc})
     found = pd.DataFrame(table).set_index("column")
     return found.sort_values("auc", ascending=False, kind="stable")
-
-
-def single_columns(name: str, values: pd.Series, column: Column) -> dict[str, pd.Series]:
-    "Make few groups of a column's values: a moment by its parts, numbers by their size."
-    if column.kind == "moment":
-        zone = ZoneInfo(column.timezone or "UTC")
-        moments = values.dt.tz_localize(None).to_numpy("datetime64[us]").astype("int64")
-        return {
-            f"{name}.{part}": pd.Series(read_part(moments, part, zone)) for part in MOMENT_PARTS
-        }
-    if column.kind == "number" and values.nunique() > 50:
-        values = pd.qcut(values, 50, labels=False, duplicates="drop")
-    return {name: values}
-
-
-def score_alone(values: pd.Series, labels: np.ndarray, half: int, n_labels: int) -> np.ndarray:
-    "Score the later half of the rows by the share of each label that its group had in the earlier."
-    groups = pd.factorize(values, use_na_sentinel=False)[0]
-    counts = np.zeros((groups.max() + 1, n_labels))
-    np.add.at(counts, (groups[:half], labels[:half]), 1)
-    overall = counts.sum(axis=0) / half
-    # 20 rows of the average, so that a group of few rows does not pretend to know much
-    shares = (counts + 20 * overall) / (counts.sum(axis=1, keepdims=True) + 20)
-    return shares[groups[half:]]
