@@ -36,7 +36,15 @@ def open_log(
 ) -> sqlite3.Connection:
     "Open the log for this thread; raises sqlite3.Error where that cannot be done."
     log = sqlite3.connect(path, timeout=timeout, isolation_level=None)
-    log.execute("pragma journal_mode = wal")  # readers do not wait for the writer
+    until = time.monotonic() + timeout
+    while True:
+        try:
+            log.execute("pragma journal_mode = wal")  # readers do not wait for the writer
+            break
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > until:
+                raise
+            time.sleep(0.01)  # for this one statement SQLite does not wait itself
     log.execute("pragma synchronous = normal")
     log.execute(TABLE)
     return log
