@@ -1,7 +1,10 @@
-"""A form for people, one address for programs, and never a five hundred for what somebody typed."""
+"""A form for people, one address for programs, and a sentence for every mistake."""
 
+import json
 import os
+import re
 import secrets
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from log import Entry, Log
 from model import Artifact, ArtifactError, InService
-from rows import Column, RowsError, encode_rows
+from rows import Column, Problem, RowsError, encode_rows, show
 
 
 def answer_rows(
@@ -31,10 +34,9 @@ def answer_rows(
         answers[warning.row - 1]["warnings"].append(f"{warning.column}: {warning.text}")
     if log := current_app.extensions["log"]:
         used = [{name: row[name] for name in artifact.features.columns} for row in rows]
-        log.write(artifact.version, [
-            Entry(answer["id"], row, answer["score"], answer["decision"])
-            for answer, row in zip(answers, used, strict=True)
-        ])  # fmt: skip
+        pairs = zip(answers, used, strict=True)
+        entries = [Entry(said["id"], row, said["score"], said["decision"]) for said, row in pairs]
+        log.write(artifact.version, entries)
     return answers, scores.tolist()
 
 
@@ -46,14 +48,35 @@ def read_json_rows() -> list:
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     if request.mimetype != "application/json" or charset != "utf-8" or request.content_encoding:
         raise UnsupportedMediaType("expected content type application/json in UTF-8, uncompressed")
+    body = request.get_data(cache=False)
     try:
-        rows = msgspec.json.decode(request.get_data(cache=False))
+        rows = msgspec.json.decode(body)
+        rows = [rows] if isinstance(rows, dict) else rows
+        if not isinstance(rows, list) or not rows:
+            raise UnprocessableEntity("expected a list of rows, or one row as an object")
+        repeated = find_repeated_names(body, rows)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(f"expected JSON: {error}") from None
-    rows = [rows] if isinstance(rows, dict) else rows
-    if not isinstance(rows, list) or not rows:
-        raise UnprocessableEntity("expected a list of rows, or one row as an object")
+    if repeated:
+        raise RowsError(repeated)
     return rows
+
+
+def find_repeated_names(
+    body: bytes,  # JSON that could be decoded
+    rows: list,  # what came out
+) -> list[Problem]:
+    "Find the names that a row gives more than once."
+    outside_text = b"".join(re.sub(rb"\\.", b"", body).split(b'"')[::2])
+    if outside_text.count(b":") == sum(len(row) for row in rows if isinstance(row, dict)):
+        return []
+    objects = json.loads(body, object_pairs_hook=tuple, parse_int=str)  # now with every pair
+    objects = objects if isinstance(objects, list) else [objects]
+    return [
+        Problem(number, show(name)[1:-1], f"expected one value, got {count}")
+        for number, pairs in enumerate(objects, start=1) if isinstance(pairs, tuple)
+        for name, count in Counter(name for name, _ in pairs).items() if count > 1
+    ]  # fmt: skip
 
 
 @pages.post("/predict")

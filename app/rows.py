@@ -36,6 +36,16 @@ class Features:
     known: frozenset  # every column that the contract names
 
 
+def microseconds(
+    moment: str | datetime,  # ISO 8601 with its UTC offset
+) -> int:  # microseconds since 1970, UTC
+    "Turn a moment into one whole number; raises ValueError where the UTC offset is missing."
+    moment = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    if moment.tzinfo is None:
+        raise ValueError("no UTC offset")
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
 def read_features(
     contract: dict,  # the contract as plain data, for instance from contract.json
 ) -> Features:
@@ -51,16 +61,6 @@ def read_features(
             name, kind, said["may_be_missing"], low, high, codes, ZoneInfo(zone) if zone else None
         )
     return Features(tuple(contract["features"]), columns, frozenset(contract["columns"]))
-
-
-def microseconds(
-    moment: str | datetime,  # ISO 8601 with its UTC offset
-) -> int:  # microseconds since 1970, UTC
-    "Turn a moment into one whole number; raises ValueError where the UTC offset is missing."
-    moment = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    if moment.tzinfo is None:
-        raise ValueError("no UTC offset")
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 class Problem(NamedTuple):

@@ -106,6 +106,8 @@ def test_an_unknown_category_is_scored_with_a_warning(client):
         (422, "row 1: departs_at: expected a moment", BODY.replace(b"2013-07-05", b"2013-02-30")),
         (422, "row 1: departs_at: expected", BODY.replace(b"2013-07", b"0001-01")),
         (422, "row 1: carrier: expected a value, got no such column", b'{"origin": "EWR"}'),
+        (422, "row 1: carrier: expected one value, got 2", BODY.replace(b"origin", b"carrier")),
+        (422, "row 2: gate: expected one", b"[" + BODY + b', {"gate": 1, "g\\u0061te": 1}]'),
         (422, "row 2: gate: expected no such", b"[" + BODY + b"," + BODY[:-1] + b',"gate": 7}]'),
     ],
 )  # fmt: skip
@@ -350,3 +352,21 @@ def test_threads_share_one_log(tmp_path):
     (count,) = connection.execute("select count(*) from predictions").fetchone()
     connection.close()
     assert count == 100 and log.lost == 0
+
+
+def test_a_new_log_may_be_opened_by_many_at_once(tmp_path):
+    "Whoever comes while another is setting the file up waits, and loses nothing."
+    from mlprod.app.log import Entry
+
+    for place in range(60):
+        log, together = Log(tmp_path / f"{place}.sqlite", rest=0), threading.Barrier(8)
+
+        def write(number, log=log, together=together):
+            together.wait()
+            log.write("v", [Entry(str(number), {}, 0.5, "act")])
+            log.connect().close()
+
+        threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+        [thread.start() for thread in threads]
+        [thread.join() for thread in threads]
+        assert log.lost == 0, log.problem

@@ -210,6 +210,16 @@ def test_it_serves_from_any_folder(project, tmp_path):
         ask_as_everybody(address, project)
 
 
+def test_an_app_that_cannot_start_ends(flights, tmp_path):
+    "Once, with the reason and a status; its workers are not started again and again."
+    app = generate_app(flights, tmp_path / "app")
+    (app / "log.py").write_text("import nowhere\n")
+    done = subprocess.run(
+        [sys.executable, "serve.py"], cwd=app, capture_output=True, text=True, timeout=20
+    )
+    assert done.returncode == 1 and done.stderr.count("No module named 'nowhere'") == 1
+
+
 def test_a_new_version_is_taken_without_a_restart(tmp_path):
     "Promoting and rolling back beneath a running server: each answer is whole, and none fails."
     folder = tmp_path / "artifacts"

@@ -32,4 +32,6 @@ if __name__ == "__main__":
     except ValueError:
         sys.exit("PORT and WORKERS: expected whole numbers")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers share the cores as it is
+    import app  # noqa: F401 (what cannot be imported fails here, once, and not in each new worker)
+
     serve(port, os.environ.get("HOST", "127.0.0.1"), workers)
