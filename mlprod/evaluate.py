@@ -85,8 +85,8 @@ RESAMPLES = 200
 
 
 def draw_differences(
-    figure,               # function of (scores' ranks or labels, weights) that gives a number
-    model,                # what the figure is computed from, for the model
+    measure,              # function of (scores' ranks or labels, weights) that gives a number
+    model,                # what that number is computed from, for the model
     baseline,             # the same for the baseline
     n: int,               # number of rows
     seed: int,
@@ -95,7 +95,7 @@ def draw_differences(
     random, differences = np.random.default_rng(seed), []
     for _ in range(RESAMPLES):
         weights = np.bincount(random.integers(0, n, n), minlength=n)
-        differences.append(figure(model, weights) - figure(baseline, weights))
+        differences.append(measure(model, weights) - measure(baseline, weights))
     low, high = np.nanpercentile(differences, [2.5, 97.5])
     return low, high
 
@@ -155,7 +155,7 @@ class Outcome(Part):
     baseline_value: Figure  # of the baseline's ranking, acting on as many rows
     random_value: Figure    # of as many rows chosen at random
 
-
+# %% ../nbs/05_evaluate.ipynb #7d4ce26d
 class Point(Part):
     "What it would be to act on another share of the rows."
 
@@ -184,7 +184,7 @@ class Shown(Part):
     needed: Finite
     holds: bool
 
-
+# %% ../nbs/05_evaluate.ipynb #065a662e
 class Report(Part):
     "What a model is worth."
 
@@ -405,7 +405,7 @@ def value_of(
         return NotApplicable(reason="the contract names no value")
     return figure(1000 * share * (value.gain * precision - value.cost))
 
-
+# %% ../nbs/05_evaluate.ipynb #4c672f89
 def measure_outcome(
     model: Trained,
     scores: np.ndarray,                   # (n, n_labels), of the test rows
@@ -614,7 +614,7 @@ def plot_capacity(
     axes.axvline(100 * report.decision.capacity, color="black", linewidth=0.8)
     axes.annotate("capacity", (100 * report.decision.capacity, axes.get_ylim()[1]), (4, -4),
                   textcoords="offset points", va="top")  # fmt: skip
-    axes.set_xlabel(f"{x}, %")
+    axes.set(xlabel=f"{x}, %", ylabel=f"share of them that was {report.labels[-1]}")
     axes.legend(frameon=False)
 
 
