@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['OPSETS', 'HUB_NAMES', 'LIBRARIES', 'FILES', 'ASIDE', 'POINTER', 'floor_to_float32', 'find_hist_trees', 'make_exact',
            'ConversionError', 'keep_scores', 'open_session', 'convert_model', 'describe_refusal', 'ParityError',
-           'Agreement', 'run_model', 'decide', 'check_parity', 'quoted', 'plain', 'shown', 'share', 'words',
-           'describe_feature', 'describe_windows', 'write_card', 'hash_bytes', 'to_json', 'name_version',
-           'take_threshold', 'make_manifest', 'sync_folder', 'write_file', 'write_version', 'VersionError', 'SizeError',
-           'save_artifact', 'list_versions', 'check_version', 'read_pointer', 'move_pointer', 'promote', 'roll_back']
+           'Agreement', 'run_model', 'decide', 'check_parity', 'LatencyError', 'check_latency', 'quoted', 'plain',
+           'shown', 'share', 'words', 'describe_feature', 'describe_windows', 'write_card', 'hash_bytes', 'to_json',
+           'name_version', 'take_threshold', 'make_manifest', 'sync_folder', 'write_file', 'write_version',
+           'VersionError', 'SizeError', 'save_artifact', 'list_versions', 'check_version', 'read_pointer',
+           'move_pointer', 'promote', 'roll_back']
 
 # %% ../nbs/06_package.ipynb #406d2d49
 import copy
@@ -17,6 +18,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -93,7 +95,7 @@ def keep_scores(
     graph.node.extend(kept)
     graph.initializer.extend(tensors)
 
-
+# %% ../nbs/06_package.ipynb #c6f1f27e
 def open_session(
     model: bytes,  # ONNX
 ) -> onnxruntime.InferenceSession:
@@ -103,7 +105,7 @@ def open_session(
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
-
+# %% ../nbs/06_package.ipynb #fcc0e070
 def convert_model(
     model: Trained,
 ) -> bytes:  # ONNX: rows float32 [n, n_features] to scores float32 [n, n_labels]
@@ -189,6 +191,30 @@ def check_parity(
         )
     return Agreement(len(matrix), difference, flips)
 
+# %% ../nbs/06_package.ipynb #3817ad72
+class LatencyError(ValueError):
+    "A model answers later than the contract allows."
+
+
+def check_latency(
+    model: Trained,
+    written: bytes,      # the same model as ONNX
+    matrix: np.ndarray,  # (n, n_features) float32, the test rows
+    contract: Contract,
+) -> None:
+    "Time fifty single rows, on one thread; raises LatencyError where their median is too long."
+    session, seconds = open_session(written), []
+    for row in np.resize(matrix, (50, matrix.shape[1])):  # fewer than fifty are taken again
+        started = time.perf_counter()
+        session.run(["scores"], {"rows": row[None]})
+        seconds.append(time.perf_counter() - started)
+    median, allowed = 1000 * float(np.median(seconds)), contract.limits.latency_ms
+    if median > allowed:
+        raise LatencyError(
+            f"limits.latency_ms: {model.name}: expected a row's answer within {allowed:g} ms; got "
+            f"{median:.2g} ms: use fewer or smaller trees, or change the contract"
+        )
+
 # %% ../nbs/06_package.ipynb #62bfef3d
 def quoted(value: object) -> str:
     "Write text for YAML, in quotation marks, whatever it contains."
@@ -257,7 +283,7 @@ def describe_windows(report: Report, contract: Contract) -> dict[str, str]:
         "test": f"{report.rows:,} rows from {first} to {last}",
     }
 
-
+# %% ../nbs/06_package.ipynb #6de18839
 def write_card(report: Report, contract: Contract, rows_hash: str) -> str:
     "Write the model card, every field from contract and report."
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
@@ -401,9 +427,10 @@ def save_artifact(
     test_matrix: np.ndarray,  # (n, n_features) float32, the rows for the parity check
     folder: str | Path,       # artifacts/<project>
 ) -> Path:  # of the version's folder
-    "Save an artifact; raises ConversionError, ParityError, SizeError or VersionError."
+    "Save an artifact; raises ConversionError, ParityError, LatencyError, SizeError, VersionError."
     written = convert_model(model)
     check_parity(model, written, test_matrix, take_threshold(report), contract)
+    check_latency(model, written, test_matrix, contract)
     size = len(written) / 1e6
     if size > contract.limits.size_mb:
         raise SizeError(
@@ -450,7 +477,7 @@ def check_version(folder: Path, version: str) -> None:
             "folder and save it again"
         )
 
-
+# %% ../nbs/06_package.ipynb #ea3f9f4a
 def read_pointer(
     folder: str | Path,  # artifacts/<project>
 ) -> dict:  # {"version": …, "previous": …}, both None before the first
@@ -477,7 +504,7 @@ def move_pointer(folder: Path, version: str, previous: str | None) -> dict:
     sync_folder(folder)
     return pointer
 
-
+# %% ../nbs/06_package.ipynb #68674e27
 def promote(
     folder: str | Path,  # artifacts/<project>
     version: str,

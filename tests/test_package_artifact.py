@@ -17,6 +17,7 @@ from mlprod.data import hash_file, read_rows, split_rows
 from mlprod.evaluate import evaluate_model, make_report
 from mlprod.package import (
     FILES,
+    LatencyError,
     ParityError,
     SizeError,
     VersionError,
@@ -182,6 +183,19 @@ def test_a_model_that_disagrees_is_refused(penguins, tmp_path):
     limits = penguins[0].limits.model_copy(update={"parity": parity})
     with pytest.raises(ParityError, match="limits.parity: logistic: expected scores within 0"):
         save(penguins, tmp_path / "new", contract=penguins[0].model_copy(update={"limits": limits}))
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_model_that_answers_too_late_is_refused(penguins, tmp_path):
+    "Nothing computes in a millionth of a millisecond; the message is one line with the way out."
+    limits = penguins[0].limits.model_copy(update={"latency_ms": 0.000001})
+    contract = penguins[0].model_copy(update={"limits": limits})
+    with pytest.raises(
+        LatencyError,
+        match=r"limits.latency_ms: logistic: expected a row's answer within 1e-06 ms; got .* ms:",
+    ) as refused:
+        save(penguins, tmp_path / "new", contract=contract)
+    assert "\n" not in str(refused.value)
     assert not (tmp_path / "new").exists()
 
 
