@@ -6,8 +6,8 @@
 __all__ = ['KINDS', 'SECRET_NAMES', 'KEPT_CHARACTERS', 'CELL_SECONDS', 'START_SECONDS', 'MARKER', 'PAGE_TAGS', 'NotebookError',
            'ParameterError', 'NotebookFailed', 'read_notebook', 'nearest', 'find_parameters', 'read_value',
            'check_parameters', 'FreshKernel', 'fresh_kernel', 'name_death', 'find_steps', 'Progress', 'name_cell',
-           'hide_machine', 'write_aside', 'CalmClient', 'CalmEngine', 'Run', 'run_notebook', 'Watch', 'name_failure',
-           'run_notebooks', 'summarize_runs', 'clean_page', 'export_html', 'write_readme', 'render_readme']
+           'hide_machine', 'CalmClient', 'CalmEngine', 'Run', 'run_notebook', 'Watch', 'name_failure', 'run_notebooks',
+           'summarize_runs', 'clean_page', 'export_html', 'write_readme', 'render_readme']
 
 # %% ../nbs/19_notebooks.ipynb #6c300fdb
 import ast
@@ -37,6 +37,8 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
+
+from .generate import write_aside
 
 # The runner says what went wrong itself, once; whoever configures logging still sees papermill's.
 logging.getLogger("papermill").addHandler(logging.NullHandler())
@@ -334,20 +336,6 @@ def hide_machine(
         if cell.cell_type == "code":
             cell.outputs = [nbformat.from_dict(clean(output)) for output in cell.outputs]
 
-
-def write_aside(
-    path: Path,  # the file to write; its folder is made if needed
-    text: str,
-) -> None:
-    "Write a file beside its place and move it there, so that nobody ever reads half of one."
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
-
 # %% ../nbs/19_notebooks.ipynb #d9f57e0f
 KEPT_CHARACTERS = 1_000_000  # of what one cell prints
 
@@ -483,7 +471,7 @@ class Watch:
             note = {"ename": "Stopped", "evalue": error, "traceback": [error]}
             cells[self.index].outputs.append(nbformat.v4.new_output("error", **note))
         hide_machine(self.notebook, folder)
-        write_aside(failed if error else to, nbformat.writes(self.notebook) + "\n")
+        write_aside(failed if error else to, (nbformat.writes(self.notebook) + "\n").encode())
         if not error:
             failed.unlink(missing_ok=True)
         return failed if error else to
@@ -546,11 +534,9 @@ PAGE_TAGS = """
 def clean_page(html: Any) -> str:
     "Keep text, tables and pictures; drop scripts, styles, frames and addresses to fetch from."
     import bleach
-    from bs4 import BeautifulSoup
 
-    soup = BeautifulSoup(str(html), "html.parser")
-    for element in soup(["script", "style", "iframe", "object", "embed", "svg", "link", "meta"]):
-        element.decompose()
+    # bleach makes it safe; without this line it would show styles and scripts as text
+    html = re.sub(r"(?is)<(script|style|svg)\b.*?</\1\s*>", "", str(html))
 
     def allowed(tag: str, name: str, value: str) -> bool:
         if tag == "img" and name == "src":
@@ -560,7 +546,7 @@ def clean_page(html: Any) -> str:
         return name in {"class", "id", "alt", "title", "colspan", "rowspan", "open", "align"}
 
     return bleach.clean(
-        str(soup), tags=PAGE_TAGS, attributes=allowed, strip=True,
+        html, tags=PAGE_TAGS, attributes=allowed, strip=True,
         protocols=["data", "http", "https", "mailto"],
     )  # fmt: skip
 
@@ -589,7 +575,8 @@ def export_html(
     exporter.register_filter("clean_html", clean_page)
     body, _ = exporter.from_notebook_node(notebook)
     page = resources.files("mlprod").joinpath("files/report.html").read_text(encoding="utf-8")
-    write_aside(Path(html), page.replace("{{title}}", escape(title)).replace("{{body}}", body))
+    page = page.replace("{{title}}", escape(title)).replace("{{body}}", body)
+    write_aside(Path(html), page.encode())
 
 # %% ../nbs/19_notebooks.ipynb #60edf43f
 def write_readme(
@@ -597,7 +584,7 @@ def write_readme(
     readme: Path,  # README.md, one folder above the notebook
 ) -> None:
     "Write the README from a notebook: prose, code and text outputs, without hidden cells."
-    write_aside(Path(readme), render_readme(Path(notebook)))
+    write_aside(Path(readme), render_readme(Path(notebook)).encode())
 
 
 def render_readme(
