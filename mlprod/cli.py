@@ -6,8 +6,8 @@
 __all__ = ['DEFAULT_CONTRACT', 'EXPORT', 'TELLTALES', 'SHELL', 'CHECKS', 'CommandError', 'find_root', 'shorten', 'plan_run',
            'run_line', 'choose_lessons', 'run_lessons', 'serve_app', 'wait_for_port', 'end_process', 'check_library',
            'compare_folders', 'find_telltales', 'check_notebooks', 'check_readme', 'check_app_folder',
-           'check_contracts', 'check_all', 'write_readme_file', 'Parser', 'add_command', 'positive', 'make_parser',
-           'name_unknown_command', 'main', 'describe_error', 'complain', 'with_terminate_as_interrupt']
+           'check_contracts', 'report_checks', 'check_all', 'write_readme_file', 'Parser', 'add_command', 'positive',
+           'make_parser', 'name_unknown_command', 'main', 'describe_error', 'complain', 'with_terminate_as_interrupt']
 
 # %% ../nbs/20_cli.ipynb #8883eaaf
 import argparse
@@ -316,10 +316,13 @@ CHECKS: dict[str, Callable[[Path], list[str]]] = {
 }
 
 
-def check_all(options: argparse.Namespace) -> int:
-    "Run every check; say of each that it holds, or what is wrong and what mends it."
-    root, wrong = find_root(Path.cwd()), 0
-    for name, check in CHECKS.items():
+def report_checks(
+    root: Path,
+    checks: dict[str, Callable[[Path], list[str]]],  # what has to hold → the check
+) -> int:  # how many problems there are
+    "Run checks; say of each that it holds, or what is wrong and what mends it."
+    wrong = 0
+    for name, check in checks.items():
         try:
             problems = check(root)
         except (ValueError, OSError, ImportError) as error:
@@ -328,6 +331,12 @@ def check_all(options: argparse.Namespace) -> int:
         for problem in problems:
             print(f"    {problem}")
         wrong += len(problems)
+    return wrong
+
+
+def check_all(options: argparse.Namespace) -> int:
+    "Check that what is committed fits together; say what does not, and what mends it."
+    wrong = report_checks(find_root(Path.cwd()), CHECKS)
     if wrong:
         raise CommandError(f"{wrong} problem{'s' if wrong > 1 else ''}; see above")
     return 0
