@@ -519,6 +519,7 @@ def lock(arguments):
         command = [
             uv, "pip", "compile", "requirements.in", "-o", "requirements.lock",
             "--universal", "--python-version", settings["min_python"], "--generate-hashes",
+            "--fork-strategy", "fewest",  # one version for every Python: the same outputs on all
             "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links",
             "--quiet",
         ]  # fmt: skip

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['DEFAULT_CONTRACT', 'EXPORT', 'TELLTALES', 'SHELL', 'CHECKS', 'CommandError', 'find_root', 'shorten', 'plan_run',
-           'run_line', 'choose_lessons', 'run_lessons', 'serve_app', 'wait_for_port', 'end_process', 'check_library',
-           'compare_folders', 'find_telltales', 'check_notebooks', 'check_readme', 'check_app_folder',
-           'check_contracts', 'report_checks', 'check_all', 'write_readme_file', 'Parser', 'add_command', 'positive',
-           'make_parser', 'name_unknown_command', 'main', 'describe_error', 'complain', 'with_terminate_as_interrupt']
+           'run_line', 'choose_lessons', 'run_lessons', 'serve_app', 'end_process', 'check_library', 'compare_folders',
+           'find_telltales', 'check_notebooks', 'check_readme', 'check_app_folder', 'check_contracts', 'report_checks',
+           'check_all', 'write_readme_file', 'Parser', 'add_command', 'positive', 'make_parser', 'name_unknown_command',
+           'main', 'describe_error', 'complain', 'with_terminate_as_interrupt']
 
 # %% ../nbs/20_cli.ipynb #8883eaaf
 import argparse
@@ -21,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -64,6 +63,8 @@ def plan_run(
     "Say where a project's artifacts and app go."
     folder = root / "artifacts" / project
     if app is not None:
+        if Path(app).exists() and not Path(app).is_dir():
+            raise CommandError(f"--app {app}: expected a folder; got a file")
         return folder, Path(app).resolve()
     default = contract == (root / DEFAULT_CONTRACT).resolve()
     return folder, root / "app" if default else folder / "app"
@@ -74,8 +75,8 @@ def run_line(options: argparse.Namespace) -> int:
     root = find_root(Path.cwd())
     from mlprod.contract import read_contract
 
-    contract = Path(options.contract or root / DEFAULT_CONTRACT).resolve()
-    agreed = read_contract(contract)
+    contract = root / DEFAULT_CONTRACT if options.contract is None else Path(options.contract)
+    agreed, contract = read_contract(shorten(contract)), contract.resolve()
     from mlprod.run import export_html, run_notebook
 
     folder, app = plan_run(root, contract, agreed.project, options.app)
@@ -93,7 +94,7 @@ def run_line(options: argparse.Namespace) -> int:
     print(f"\n{summary.read_text(encoding='utf-8').rstrip()}\n\nReport: {shorten(report)}")
     print(f"App:    {shorten(app)}")
     default = app == root / "app"
-    print("Next:   " + ("make serve" if default else f"mlprod serve --app {shorten(app)}"))
+    print("Next:   make serve" + ("" if default else f' ARGS="--app {shorten(app)}"'))
     return run_lessons(options) if options.lessons else 0
 
 # %% ../nbs/20_cli.ipynb #7a9d18ef
@@ -142,33 +143,17 @@ def serve_app(options: argparse.Namespace) -> int:
     log.parent.mkdir(exist_ok=True)
     names = {"PORT": str(options.port), "PREDICTION_LOG": str(log)}
     command = [sys.executable, "serve.py"]
-    process = subprocess.Popen(command, cwd=app, env={**os.environ, **names})
+    # A session of its own: Ctrl-C comes to us, and we end the app the polite way.
+    process = subprocess.Popen(
+        command, cwd=app, env={**os.environ, **names}, start_new_session=True
+    )
     try:
-        if wait_for_port(process, options.port):
-            address = f"http://127.0.0.1:{options.port}"
-            print(f"{shorten(app)} is on {address} (Ctrl-C stops it)", flush=True)
         status = process.wait()
     finally:
         end_process(process)
     if status:
         raise CommandError(f"{shorten(app)}/serve.py ended with exit status {status}; see above")
     return 0
-
-
-def wait_for_port(
-    process: subprocess.Popen,
-    port: int,
-    seconds: float = 30,
-) -> bool:  # whether somebody answers; False also when the process has ended
-    "Wait until a process answers on a port."
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and process.poll() is None:
-        with socket.socket() as probe:
-            probe.settimeout(1)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return True
-        time.sleep(0.05)
-    return False
 
 
 def end_process(
@@ -392,7 +377,7 @@ def make_parser() -> Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     limit = {"type": positive, "default": 55.0, "metavar": "N", "help": "longest time for a cell"}
 
-    run = add_command(commands, "run", run_line, "mlprod run -p rows 20000")
+    run = add_command(commands, "run", run_line, "mlprod run -p rows sample.parquet")
     run.add_argument("--contract", metavar="FILE", help=f"default: {DEFAULT_CONTRACT}")
     run.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
                      help="a parameter of nbs/18_run.ipynb; may be repeated")  # fmt: skip
@@ -454,7 +439,8 @@ def main(
 
 def describe_error(error: Exception) -> str:
     "Put an exception into words: what the user can mend, or that it is our mistake."
-    text = " ".join(str(error).split()) or type(error).__name__
+    lines = [" ".join(line.split()) for line in str(error).splitlines() if line.strip()]
+    text = "\n        ".join(lines) or type(error).__name__
     copy = getattr(error, "copy", None)
     if copy:
         text += f" (executed copy: {shorten(copy)})"
@@ -473,9 +459,10 @@ def complain(text: str, debug: bool, status: int = 1) -> int:
 
 
 def with_terminate_as_interrupt() -> None:
-    "Treat a polite kill like Ctrl-C, so that kernels and the app end with us."
+    "Treat a polite kill, or a terminal that closes, like Ctrl-C: kernels and the app end with us."
     if threading.current_thread() is threading.main_thread() and "ipykernel" not in sys.modules:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for name in {"SIGTERM", "SIGHUP"} & set(dir(signal)):  # Windows has no SIGHUP
+            signal.signal(getattr(signal, name), signal.default_int_handler)
 
 
 if __name__ == "__main__" and "__file__" in globals():  # not while this notebook runs

@@ -301,7 +301,8 @@ def mistake(
     known=(),       # words that could have been meant
 ) -> str:
     "Word a mistake, with the nearest known word where there is one."
-    close = difflib.get_close_matches(str(got), [str(word) for word in known], n=1, cutoff=0.5)
+    others = [str(word) for word in known if word != got]
+    close = difflib.get_close_matches(str(got), others, n=1, cutoff=0.6)
     return f"{place}: expected {expected}; got {got!r}" + (
         f" (did you mean {close[0]!r}?)" if close else ""
     )
@@ -454,8 +455,9 @@ def read_contract(
     "Read and check a contract; raises ContractError with every mistake, each with its place."
     try:
         page = YAML(typ="safe", pure=True).load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ContractError(path, ["expected a file; got none there"]) from None
+    except OSError as error:
+        said = "none there" if isinstance(error, FileNotFoundError) else error.strerror
+        raise ContractError(path, [f"expected a file; got {said}"]) from None
     except UnicodeDecodeError as error:
         problem = f"expected UTF-8 text; got a wrong byte at {error.start}"
         raise ContractError(path, [problem]) from None

@@ -102,7 +102,7 @@ OFFSET = re.compile(r"\d[T ]\d\d.*(?:Z|[+-]\d\d:?\d\d)$")
 
 def read_moments(values: pd.Series) -> pd.Series:
     "Read moments from ISO 8601; raises ValueError for one without its UTC offset."
-    wanted = "a moment with its UTC offset"
+    wanted = "a moment with its UTC offset, such as 2024-05-31T18:00:00+02:00"
     is_text = isinstance(values.dtype, pd.StringDtype)
     good = values.str.contains(OFFSET, na=False) if is_text else pd.Series(False, values.index)
     refuse(values, good | values.isna(), wanted)
@@ -147,7 +147,7 @@ def compare_columns(rows: pd.DataFrame, contract: Contract) -> list[str]:
     missing = [name for name in known if name not in found]
     extra = [name for name in found if name not in known]
     return [f"{name}: expected a column; got none" for name in missing] + [
-        mistake("columns", "only those of the contract", name, known) for name in extra
+        mistake("columns", "only those that the contract names", name, known) for name in extra
     ]
 
 # %% ../nbs/03_data.ipynb #4b8c5219
