@@ -216,8 +216,8 @@ def test_no_rows_are_an_empty_matrix():
         assert encode_rows(nothing, FEATURES)[0].shape == (0, 8)
 
 
-def test_a_million_rows_take_seconds():
-    "The one path is fast enough for training, and equals single requests on a sample of them."
+def test_a_million_rows_and_single_requests_give_the_same_matrix():
+    "What a table of a million rows becomes, each of its rows becomes alone too, bit for bit."
     random, size = np.random.default_rng(0), 1_000_000
     start = datetime(2020, 1, 1, tzinfo=UTC).timestamp() * 1e6
     frame = pd.DataFrame(
