@@ -33,7 +33,7 @@ def find_imports(source):
     return {name for name in names if name.startswith("mlprod.")}
 
 
-LESSONS = {path.name: read_lesson(path) for path in sorted(NBS.glob("[0-9][0-9]_*.ipynb"))}
+LESSONS = {path.name: read_lesson(path) for path in sorted(NBS.glob("[0-9][0-9]*_*.ipynb"))}
 
 
 def test_every_module_comes_from_one_lesson():
