@@ -22,8 +22,9 @@ from werkzeug.exceptions import BadRequest, HTTPException, UnprocessableEntity, 
 from werkzeug.http import HTTP_STATUS_CODES
 
 from .log import Entry, Log
-from .model import Artifact, ArtifactError, InService
+from .model import Artifact, ArtifactError
 from .rows import Column, Problem, RowsError, encode_rows, show
+from .service import InService
 
 # %% ../../nbs/09f_app.ipynb #ca324933
 def answer_rows(
