@@ -116,6 +116,7 @@ class Column(Part):
     unit: Text | None = None
     available: Literal["before", "after"]  # relative to the decision
     may_be_missing: StrictBool = False
+    personal: StrictBool = False  # never stored in the log
     range: tuple[Any, Any] | None = None  # lowest and highest allowed, ends included
     values: Annotated[list[Text], Field(min_length=1)] | None = None
     timezone: Text | None = None  # of the place where a moment is lived through
@@ -253,10 +254,11 @@ class Limits(Part):
 
 
 class Life(Part):
-    "When the model is trained again, and how it is taken back."
+    "When the model is trained again, how it is taken back, and for how long its answers are kept."
 
     retrain: Text
     roll_back: Text
+    keep_days: Annotated[int, Field(strict=True, gt=0)] | None = None  # in the log; None: for ever
 
 # %% ../nbs/01_contract.ipynb #25673884
 class Contract(Part):

@@ -63,7 +63,7 @@ def test_a_contract_survives_json(project):
 @pytest.mark.parametrize("project", PROJECTS)
 def test_every_key_that_is_needed_is_missed(project, tmp_path):
     "Leaving out any required part is reported at its place."
-    optional = {"data.sample", "data.later", "decision.capacity", "decision.value"}
+    optional = {"data.sample", "data.later", "decision.capacity", "decision.value", "life.keep_days"}
     for part, value in load(project).items():
         page = load(project)
         del page[part]
@@ -102,6 +102,12 @@ def test_every_key_that_is_needed_is_missed(project, tmp_path):
         (["columns", "distance", "may_be_missing"], "no", "columns.distance.may_be_missing: expected"),
         (["columns", "distance", "values"], ["a"], "columns.distance.values: expected a range"),
         (["columns", "distance", "example"], 9, "columns.distance.example: expected a number within"),
+        (["columns", "distance", "personal"], "yes", "columns.distance.personal: expected"),
+        (["columns", "distance", "persnal"], True, "columns.distance.persnal: expected a known key; got 'persnal' (did you mean 'personal'?)"),
+        (["life", "keep_days"], 0, "life.keep_days: expected greater than 0; got 0"),
+        (["life", "keep_days"], 1.5, "life.keep_days: expected a valid integer; got 1.5"),
+        (["life", "keep_days"], True, "life.keep_days: expected a valid integer; got True"),
+        (["life", "keep_days"], "90", "life.keep_days: expected a valid integer; got '90'"),
         (["columns", "origin", "values"], ["EWR", "EWR"], "columns.origin.values: expected each value once"),
         (["columns", "origin", "values"], ["EWR", True], "columns.origin.values[1]: expected"),
         (["columns", "departs_at", "timezone"], "Mars/Base", "columns.departs_at.timezone: expected a name"),
@@ -134,6 +140,18 @@ def test_all_mistakes_come_at_once(change):
     )
     places = {problem.split(":")[0] for problem in problems}
     assert {"decision.capacity", "columns.origin.kind", "features[3]"} <= places
+
+
+def test_what_is_personal_and_how_long_it_is_kept_may_stay_unsaid(change, tmp_path):
+    "Nothing is personal, and everything is kept, unless the contract says otherwise."
+    assert change("flights", (["columns", "origin", "personal"], True), (["life", "keep_days"], 1)) == []
+    page = load("flights")
+    del page["life"]["keep_days"]
+    path = tmp_path / "contract.yaml"
+    YAML(typ="safe", pure=True).dump(page, path)
+    contract = read_contract(path)
+    assert contract.life.keep_days is None
+    assert not any(column.personal for column in contract.columns.values())
 
 
 def test_a_capacity_needs_two_labels(change):
