@@ -15,16 +15,17 @@ import secrets
 from collections import Counter
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 from flask import Blueprint, Flask, Response, current_app, make_response, render_template, request
 from werkzeug.exceptions import BadRequest, HTTPException, UnprocessableEntity, UnsupportedMediaType
 from werkzeug.http import HTTP_STATUS_CODES
 
-from .log import Entry, Log
 from .model import Artifact, ArtifactError
 from .rows import Column, Problem, RowsError, encode_rows, show
 from .service import InService
+from .writer import Writer
 
 # %% ../../nbs/09f_app.ipynb #ca324933
 def answer_rows(
@@ -42,10 +43,7 @@ def answer_rows(
     for warning in warnings:
         answers[warning.row - 1]["warnings"].append(f"{warning.column}: {warning.text}")
     if log := current_app.extensions["log"]:
-        used = [{name: row[name] for name in artifact.features.columns} for row in rows]
-        pairs = zip(answers, used, strict=True)
-        entries = [Entry(said["id"], row, said["score"], said["decision"]) for said, row in pairs]
-        log.write(artifact.version, entries)
+        log.write(artifact, [SimpleNamespace(**said) for said in answers], rows)
     return answers, scores.tolist()
 
 # %% ../../nbs/09f_app.ipynb #d7087443
@@ -249,6 +247,6 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = 16 * 2**20  # bytes
     app.extensions["service"] = InService(artifacts or Path(app.root_path) / "artifacts")
     path = os.environ.get("PREDICTION_LOG")
-    app.extensions["log"] = Log(path) if path else None
+    app.extensions["log"] = Writer(path) if path else None
     app.register_blueprint(pages)
     return app
