@@ -13,9 +13,9 @@ from flask import Blueprint, Response, current_app, request
 from werkzeug.exceptions import UnsupportedMediaType
 
 from .answers import answer_rows, give_page, wants_page
-from .bodies import read_text
 from .columns import Column, Problem, RowsError
 from .model import Artifact
+from .texts import read_text
 
 # %% ../../nbs/09d_pages.ipynb #abfadf40
 def read_field(
