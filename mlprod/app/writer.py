@@ -14,15 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from mlprod.app.log import (
-    LabelError,
-    UnknownPrediction,
-    is_locked,
-    label_prediction,
-    log_predictions,
-    open_log,
-    purge_log,
-)
+from .log import UnknownPrediction, is_locked, label_prediction
+from .log import log_predictions, open_log, purge_log
 
 # %% ../../nbs/08b_writer.ipynb #9483121e
 def columns_to_keep(
@@ -68,10 +61,9 @@ class Writer:
     ):
         self.path, self.keep_days, self.every, self.room = Path(path), keep_days, every, room
         self.lost, self.problem = 0, None  # rows that were not written; why, in one line
-        self._on_lost = on_lost
-        self._pile, self._waiting, self._lines = [], 0, []
-        self._log, self._purge_at = None, 0.0
-        self._piling, self._writing = threading.Lock(), threading.RLock()
+        self._on_lost, self._log, self._purge_at = on_lost, None, 0.0
+        self._pile, self._lines, self._waiting = [], [], 0
+        self._piling, self._writing = threading.Lock(), threading.Lock()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log")
         self._thread.start()
@@ -83,84 +75,78 @@ class Writer:
                 self._pile.append((time.time(), artifact, predictions, rows))
                 self._waiting += len(rows)
                 return
-        self._count(0, lost=len(rows))
-
-    def label(self, id: str, label: str) -> None:
-        "Tell what really happened; raises LabelError, or LogError where that cannot be written."
-        try:
-            self._label(id, label)
-        except UnknownPrediction:
-            time.sleep(3 * self.every)  # another process may have answered just now
-            self._label(id, label)
-
-    def _label(self, id: str, label: str) -> None:
-        if not self._writing.acquire(timeout=2):
-            raise LogError("the log cannot be written: it is busy")
-        try:
-            self.flush()
-            label_prediction(self._connect(), id, label)
-        except sqlite3.Error as error:
-            raise LogError(f"the log cannot be written: {error}") from None
-        finally:
-            self._writing.release()
+        self._count(lost=len(rows))
 
     def flush(self) -> None:
         "Write what was left here so far, as far as it can be written."
         with self._writing:
-            with self._piling:
-                pile, self._pile = self._pile, []
-            lines, lost = make_lines(pile)
-            self._lines += lines
-            self._count(lost, lost)
-            if pile:
-                self.keep_days = pile[-1][1].contract["life"].get("keep_days")
             try:
-                if self._lines:
-                    log_predictions(self._connect(), self._lines)
-                    self._count(len(self._lines))
-                    self._lines, self.problem = [], None
-                self._purge()
-            except (sqlite3.Error, ValueError) as error:
-                self.problem = str(error)
-                if not is_locked(error):
-                    self._give_up()
+                self._clear_pile()
+            except (sqlite3.Error, UnicodeError) as error:
+                self._fail(error)
 
-    def _connect(self) -> sqlite3.Connection:
-        self._log = self._log or open_log(self.path)
-        return self._log
+    def label(self, id: str, label: str, patient: bool = True) -> None:
+        "Tell what really happened; raises LabelError, or LogError where that cannot be written."
+        if not self._writing.acquire(timeout=2):
+            raise LogError("the log cannot be written: it is busy")
+        try:
+            self._clear_pile()
+            return label_prediction(self._log, id, label)
+        except UnknownPrediction:
+            if not patient:
+                raise
+        except (sqlite3.Error, UnicodeError) as error:
+            self._fail(error)
+            raise LogError(f"the log cannot be written: {error}") from None
+        finally:
+            self._writing.release()
+        time.sleep(3 * self.every)  # another process may have answered just now
+        return self.label(id, label, patient=False)
 
-    def _purge(self) -> None:
-        "Throw away what the contract says is too old: a part each round, then again in a minute."
-        if self.keep_days and time.monotonic() >= self._purge_at:
-            self._purge_at = time.monotonic() + 60
-            if purge_log(self._connect(), time.time() - 86_400 * self.keep_days) == 10_000:
-                self._purge_at = 0.0
-
-    def _count(self, done: int, lost: int = 0) -> None:
-        with self._piling:
-            self._waiting -= done
-            self.lost += lost
-        if lost:
-            self._on_lost(lost)
-
-    def _give_up(self) -> None:
-        "Lose what waits, and open the log anew next time."
-        self._count(len(self._lines), len(self._lines))
-        self._lines = []
-        if self._log:
-            self._log.close()
-            self._log = None
+    def close(self) -> None:
+        "Write what waits, within a few seconds, and stop."
+        self._closing.set()
+        self._thread.join()
 
     def _run(self) -> None:
         while threading.main_thread().is_alive() and not self._closing.wait(self.every):
             self.flush()
         with self._piling:
-            self.room = 0  # nobody would write what comes now
-        with self._writing:
-            self.flush()
-            self._give_up()
+            self.room = 0  # what comes now is lost, for nobody would write it
+        self.flush()
+        if self._log:
+            self._log.close()
 
-    def close(self) -> None:
-        "Write what waits, within some seconds, and stop."
-        self._closing.set()
-        self._thread.join()
+    def _clear_pile(self) -> None:
+        with self._piling:
+            pile, self._pile = self._pile, []
+        lines, lost = make_lines(pile)
+        self._lines += lines
+        self._count(lost, lost)
+        self._log = self._log or open_log(self.path)
+        if self._lines:
+            log_predictions(self._log, self._lines)
+            self._count(len(self._lines))
+            self._lines, self.problem = [], None
+        if pile:
+            self.keep_days = pile[-1][1].contract["life"].get("keep_days")
+        if self.keep_days and time.monotonic() >= self._purge_at:
+            more = purge_log(self._log, before=time.time() - 86_400 * self.keep_days)
+            self._purge_at = 0.0 if more else time.monotonic() + 60
+
+    def _fail(self, error: Exception) -> None:
+        "Keep what waits when the log is locked; else lose it, and open the log anew next time."
+        self.problem = str(error)
+        if not is_locked(error) or not self.room:
+            self._count(len(self._lines), len(self._lines))
+            self._lines = []
+            if self._log:
+                self._log.close()
+            self._log = None
+
+    def _count(self, done: int = 0, lost: int = 0) -> None:
+        with self._piling:
+            self._waiting -= done
+            self.lost += lost
+        if lost:
+            self._on_lost(lost)
