@@ -19,7 +19,7 @@ import numpy as np
 from werkzeug.exceptions import abort
 from werkzeug.http import parse_options_header
 
-from .rows import Features, Problem, RowsError, show
+from .columns import Features, Problem, RowsError, show
 from .texts import MOST_ROWS, TOO_MANY, name_values, read_csv
 
 # %% ../../nbs/09a_bodies.ipynb #4a8f4434
@@ -93,7 +93,8 @@ def find_repeated(content: Any, row: int = 0) -> Iterator[Problem]:
     elif isinstance(content, tuple):
         for name, count in Counter(name for name, _ in content).items():
             if count > 1:
-                yield Problem(row or 1, show(name)[1:-1], f"expected one value, got {count}")
+                said = f"expected one value, got {count}"
+                yield Problem(row or 1, show(name)[1:-1], said, "twice")
         for _, value in content:
             yield from find_repeated(value, row)
 

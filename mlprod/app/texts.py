@@ -15,7 +15,7 @@ from math import isfinite
 
 from werkzeug.exceptions import abort
 
-from .rows import Column, Features, Problem, RowsError, show
+from .columns import Column, Features, Problem, RowsError, show
 
 # %% ../../nbs/02c_texts.ipynb #5da8b163
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
