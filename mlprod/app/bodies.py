@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['WRAPPINGS', 'SPLIT', 'SETTINGS', 'DECODER', 'read_kind', 'unwrap_rows', 'count_written', 'count_names',
-           'find_repeated', 'read_json', 'read_body']
+           'find_repeated', 'decode_json', 'read_json', 'read_body']
 
 # %% ../../nbs/09a_bodies.ipynb #efe57f56
 import json
@@ -102,23 +102,29 @@ def find_repeated(content: Any, row: int = 0) -> Iterator[Problem]:
 DECODER = msgspec.json.Decoder()
 
 
-def read_json(body: bytes, features: Features) -> list:
-    "Read rows from JSON; raises an HTTP error or RowsError for what is unclear."
+def decode_json(body: bytes) -> Any:
+    "Decode JSON; raises an HTTP error where it is none, and RowsError for a name given twice."
     try:
         content = DECODER.decode(body)
-        if not isinstance(content, (dict, list)):
-            abort(422, "expected a list of rows, or one row as an object")
-        if count_written(body) != count_names(content):
+        if type(content) in (dict, list) and count_written(body) != count_names(content):
             pairs = json.loads(body, object_pairs_hook=tuple, parse_int=str)
             if repeated := list(islice(find_repeated(pairs), 100)):
                 raise RowsError(repeated)
-        if isinstance(content, list):
-            return content
-        return [content] if features.columns.keys() <= content.keys() else unwrap_rows(content)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         abort(400, f"expected JSON: {error}")
     except RecursionError:
         abort(400, "expected JSON: lists or objects are nested too deeply")
+    return content
+
+
+def read_json(body: bytes, features: Features) -> list:
+    "Read rows from JSON; raises an HTTP error or RowsError for what is unclear."
+    content = decode_json(body)
+    if isinstance(content, dict):
+        return [content] if features.columns.keys() <= content.keys() else unwrap_rows(content)
+    if not isinstance(content, list):
+        abort(422, "expected a list of rows, or one row as an object")
+    return content
 
 
 def read_body(
