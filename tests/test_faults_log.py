@@ -369,6 +369,28 @@ def test_a_process_that_ends_writes_what_waits(end, tmp_path):
     assert len(lines_of(tmp_path / "log.sqlite")) == 7
 
 
+def test_a_process_that_is_killed_leaves_a_log_that_is_whole(tmp_path):
+    "Nothing of what was written is lost, and the next process writes on."
+    code = """
+    writer = Writer(sys.argv[1], every=0.001)
+    answer(writer, 20)
+    time.sleep(0.2)
+    print("written", flush=True)
+    while True:
+        answer(writer, 20)
+        time.sleep(0.0005)
+    """
+    for times in range(1, 4):
+        process = start(code, tmp_path / "log.sqlite")
+        assert process.stdout.readline() == "written\n"
+        time.sleep(0.05)
+        process.kill()
+        process.communicate()
+        with closing(open_log(tmp_path / "log.sqlite")) as log:
+            assert log.execute("pragma integrity_check").fetchone() == ("ok",)
+            assert len(read_log(log)) >= 20 * times
+
+
 APP = """
 import secrets, sys, time
 from types import SimpleNamespace

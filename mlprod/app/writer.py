@@ -62,7 +62,7 @@ class Writer:
         self.path, self.keep_days, self.every, self.room = Path(path), keep_days, every, room
         self.lost, self.problem = 0, None  # rows that were not written; why, in one line
         self._on_lost, self._log, self._purge_at = on_lost, None, 0.0
-        self._pile, self._lines, self._waiting = [], [], 0
+        self._pile, self._lines, self.waiting = [], [], 0  # rows that wait, in either
         self._piling, self._writing = threading.Lock(), threading.Lock()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log")
@@ -71,9 +71,9 @@ class Writer:
     def write(self, artifact, predictions: list, rows: list[dict]) -> None:
         "Leave predictions to the thread; each has an id, a score and a decision."
         with self._piling:
-            if self._waiting < self.room:
+            if self.waiting < self.room:
                 self._pile.append((time.time(), artifact, predictions, rows))
-                self._waiting += len(rows)
+                self.waiting += len(rows)
                 return
         self._count(lost=len(rows))
 
@@ -146,7 +146,7 @@ class Writer:
 
     def _count(self, done: int = 0, lost: int = 0) -> None:
         with self._piling:
-            self._waiting -= done
+            self.waiting -= done
             self.lost += lost
         if lost:
             self._on_lost(lost)
