@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from .rows import Features, encode_rows, read_features
+from .columns import Features, read_features
+from .rows import encode_rows
 
 # %% ../../nbs/07a_model.ipynb #7d4ac113
 FILES = ("model.onnx", "contract.json", "report.json", "card.md")

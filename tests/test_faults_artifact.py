@@ -1,0 +1,337 @@
+"""What can happen to an artifact while the app runs: damage, exchange, a killed saver."""
+
+import http.client
+import json
+import random
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from make_artifacts import fetch, make_artifact, serving, to_json_rows
+
+from mlprod.app.model import load_artifact
+from mlprod.app.rows import encode_rows
+from mlprod.app.service import read_pointer
+from mlprod.generate import generate_app
+from mlprod.package import FILES, hash_bytes, name_version, promote, roll_back, to_json
+
+JSON = {"Content_Type": "application/json"}
+SIGNED = (*FILES, "manifest.json")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    "Two versions of the flights and one of the penguins, as folders, and rows of flights to send."
+    folder = tmp_path_factory.mktemp("saved")
+    versions = []
+    for project, name in [("flights", "logistic"), ("flights", "ridge"), ("penguins", "logistic")]:
+        model, rows = make_artifact(project, folder / project, name)
+        versions.append(folder / project / read_pointer(folder / project))
+        if project == "flights":
+            sent = to_json_rows(rows.head(150), model.features)
+    return *versions, sent
+
+
+@pytest.fixture
+def app(saved, tmp_path):
+    "A generated app with the first version in service."
+    promote(saved[0].parent, saved[0].name)
+    return generate_app(saved[0].parent, tmp_path / "app")
+
+
+def put_into_service(artifacts, version):
+    "Write the pointer by hand: nobody checks."
+    (artifacts / "aside").write_text(json.dumps({"version": version, "previous": None}))
+    (artifacts / "aside").replace(artifacts / "in_service.json")
+
+
+def wait_for(address, expected):
+    "Ask whether the app is ready until the answer contains a text; give its status and text."
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        status, _, answer = fetch(f"{address}/readyz")
+        if expected in answer.decode():
+            return status, answer.decode()
+        time.sleep(0.01)
+    raise AssertionError(f"expected {expected!r}, got {status}: {answer.decode()}")
+
+
+def sign(folder, **hashes):
+    "Make the manifest list what is in the folder, and name the folder accordingly."
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest["files"] = {name: hash_bytes((folder / name).read_bytes()) for name in FILES}
+    manifest["files"] |= {name.replace("_", "."): digest for name, digest in hashes.items()}
+    manifest["version"] = name_version(manifest)
+    (folder / "manifest.json").write_bytes(to_json(manifest))
+    return folder.rename(folder.with_name(manifest["version"]))
+
+
+def spoil(artifacts, good, penguins):
+    "Put damaged copies of a version beside the others; give what is wrong, its name, what is said."
+    changed, spoilt = "expected the bytes that the manifest lists, got others", []
+
+    def copy(number):
+        "Each copy by a name of its own, where its name is not what is wrong with it."
+        manifest = json.loads((good / "manifest.json").read_bytes()) | {"seed": 1000 + number}
+        folder = shutil.copytree(good, artifacts / f"copy{number}")
+        manifest["version"] = name_version(manifest)
+        (folder / "manifest.json").write_bytes(to_json(manifest))
+        return folder.rename(artifacts / manifest["version"])
+
+    def add(what, folder, said):
+        spoilt.append((what, folder.name, said))
+
+    add("no folder", artifacts / "nowhere", "expected a file manifest.json")
+    add("a file for a folder", artifacts / "in_service", "expected a file manifest.json")
+    (artifacts / "in_service").write_text("{}")
+    for number, name in enumerate(SIGNED):
+        folder = copy(number)
+        (folder / name).unlink()
+        add(f"{name} missing", folder, f"expected a file {name}, got")
+
+        folder, listed = copy(number + 10), name != "manifest.json"
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[: len(content) // 2])
+        add(f"{name} truncated", folder, f"{name}: {changed}" if listed else folder.name)
+
+        folder, content = copy(number + 20), bytearray(content)
+        content[len(content) // 2] ^= 1
+        (folder / name).write_bytes(content)
+        add(f"{name} flipped", folder, f"{name}: {changed}" if listed else folder.name)
+
+    folder = sign(copy(30), model_onnx="0" * 64)
+    add("signed with a wrong hash", folder, f"model.onnx: {changed}")
+    folder = copy(31).rename(artifacts / "0123456789ab")
+    add("by another name", folder, "expected version 0123456789ab")
+    folder = copy(32)
+    (folder / "manifest.json").write_text("[" * 100_000)
+    add("a bottomless manifest", folder, folder.name)
+    folder = copy(33)
+    (folder / "manifest.json").write_text("[]")
+    add("a manifest that is a list", folder, folder.name)
+    folder = copy(34)
+    shutil.copy(penguins / "contract.json", folder)
+    add("the penguins' contract", sign(folder), "expected project flights, got penguins")
+    folder = copy(35)
+    contract = json.loads((folder / "contract.json").read_bytes())
+    contract["features"].remove("distance")
+    (folder / "contract.json").write_bytes(to_json(contract))
+    add("a shorter contract", sign(folder), "expected 4 columns, as the contract, got 5")
+    folder = copy(36)
+    (folder / "model.onnx").write_bytes(b"not a model")
+    add("no model, but signed", sign(folder), "rotobuf")
+    return spoilt
+
+
+def test_without_an_artifact_that_can_be_trusted_nothing_is_served(app, saved):
+    "Alive but not ready; each damage is told in one line without a path; a sound version mends it."
+    good, other, penguins, rows = saved
+    artifacts, body = app / "artifacts", json.dumps(rows[:1]).encode()
+    spoilt = spoil(artifacts, other, penguins)
+    shutil.rmtree(artifacts / good.name)
+    put_into_service(artifacts, spoilt[3][1])
+    with serving(app) as address:
+        for what, version, said in spoilt:
+            put_into_service(artifacts, version)
+            status, answer = wait_for(address, version)
+            assert status == 503 and said in json.loads(answer)["detail"], what
+            assert str(artifacts) not in answer and "\n" not in json.loads(answer)["detail"], what
+            assert fetch(f"{address}/livez")[0] == 200, what
+            assert fetch(f"{address}/predict", body, **JSON)[0] == 503, what
+        (artifacts / "in_service.json").unlink()
+        assert wait_for(address, "in_service.json not found")[0] == 503
+        shutil.copytree(good, artifacts / good.name)
+        put_into_service(artifacts, good.name)
+        assert wait_for(address, good.name)[0] == 200
+        assert fetch(f"{address}/predict", body, **JSON)[0] == 200
+    print(f"\n{len(spoilt)} damaged artifacts refused at the start")
+
+
+def test_the_one_in_service_goes_on_when_the_next_is_refused(app, saved):
+    "Ready, with the problem told, and the old version predicts; another project's is refused too."
+    good, other, penguins, rows = saved
+    artifacts, body = app / "artifacts", json.dumps(rows[:1]).encode()
+    spoilt = spoil(artifacts, other, penguins)
+    shutil.copytree(penguins, artifacts / penguins.name)
+    spoilt.append(("sound, of another project", penguins.name, "project flights, got penguins"))
+    with serving(app) as address:
+        for what, version, said in spoilt:
+            put_into_service(artifacts, version)
+            status, answer = wait_for(address, version)
+            answer = json.loads(answer)
+            assert status == 200 and said in answer["problem"], what
+            assert answer["version"] == good.name, what
+            assert str(artifacts) not in answer["problem"] and "\n" not in answer["problem"], what
+            status, _, answer = fetch(f"{address}/predict", body, **JSON)
+            assert (status, json.loads(answer)["version"]) == (200, good.name), what
+        shutil.rmtree(artifacts / good.name)
+        assert fetch(f"{address}/predict", body, **JSON)[0] == 200, "what is loaded stays loaded"
+        shutil.copytree(other, artifacts / other.name)
+        put_into_service(artifacts, other.name)
+        assert wait_for(address, other.name)[0] == 200
+    print(f"\n{len(spoilt)} damaged artifacts refused beside one in service")
+
+
+class Client(threading.Thread):
+    "Somebody who asks without a pause, on a connection that is renewed now and then."
+
+    def __init__(self, address, rows):
+        super().__init__()
+        self.place, self.body = urlsplit(address).netloc, json.dumps(rows).encode()
+        self.answers, self.failures, self.seen = [], [], None
+        self.leave = threading.Event()
+
+    def run(self):
+        connection = http.client.HTTPConnection(self.place, timeout=20)
+        while not self.leave.is_set():
+            if len(self.answers) % 100 == 99:
+                connection.close()
+            try:
+                connection.request(
+                    "POST", "/predict", self.body, {"Content-Type": "application/json"}
+                )
+                reply = connection.getresponse()
+                content = reply.read()
+            except (OSError, http.client.HTTPException) as error:
+                self.failures.append(repr(error))
+                break
+            if reply.status != 200:
+                self.failures.append(f"{reply.status}: {content[:300]}")
+                break
+            answer = json.loads(content)
+            self.seen = answer["version"]
+            scores = tuple(prediction["score"] for prediction in answer["predictions"])
+            self.answers.append((answer["version"], scores))
+        connection.close()
+
+
+def test_versions_are_exchanged_under_load(app, saved):
+    "Sixty swaps, four clients, two workers: only 200, and each answer is one version's to the bit."
+    good, other, _, rows = saved
+    artifacts = app / "artifacts"
+    shutil.copytree(other, artifacts / other.name)
+    expected = {}
+    for version in (good.name, other.name):
+        artifact = load_artifact(artifacts / version)
+        scores, _ = artifact.decide(artifact.score(encode_rows(rows, artifact.features)[0]))
+        expected[version] = scores
+    assert all(a != b for a, b in zip(*expected.values(), strict=True)), "no row tells nothing"
+    swaps, start = 0, time.monotonic()
+    with serving(app, WORKERS="2") as address:
+        clients = [Client(address, rows[:number]) for number in (1, 1, 1, len(rows))]
+        for client in clients:
+            client.start()
+        try:
+            for number in range(60):
+                version = (other, good)[number % 2].name
+                roll_back(artifacts) if number % 3 == 2 else promote(artifacts, version)
+                assert read_pointer(artifacts) == version
+                until = time.monotonic() + 10
+                while any(client.seen != version for client in clients if client.is_alive()):
+                    assert time.monotonic() < until, "the swap was not seen by everybody"
+                    time.sleep(0.002)
+                swaps += 1
+        finally:
+            for client in clients:
+                client.leave.set()
+            for client in clients:
+                client.join()
+    answers = [answer for client in clients for answer in client.answers]
+    seconds = time.monotonic() - start
+    print(f"\n{swaps} swaps seen by all, {len(answers)} requests, {seconds:.1f} s")
+    assert swaps >= 50 and len(answers) > 10 * swaps, (swaps, len(answers))
+    assert [client.failures for client in clients] == [[]] * 4
+    assert {version for version, _ in answers} == set(expected)
+    for version, scores in set(answers):
+        assert list(scores) == expected[version][: len(scores)], f"not what {version} gives"
+
+
+SAVER = """
+import json, os, signal, sys, time
+from pathlib import Path
+from mlprod.package import *
+folder, source = Path(sys.argv[1]), Path(sys.argv[2])
+files = {name: (source / name).read_bytes() for name in FILES}
+manifest = json.loads((source / "manifest.json").read_bytes())
+
+def save_for_ever(number):
+    while True:
+        number += 1
+        manifest["seed"] = number
+        manifest["version"] = name_version(manifest)
+        write_version(folder, manifest["version"], files | {"manifest.json": to_json(manifest)})
+        promote(folder, manifest["version"])
+
+for number, line in enumerate(sys.stdin):
+    before = read_pointer(folder)
+    saver = os.fork()
+    if saver == 0:
+        save_for_ever((number + 1) * 100_000)
+    while read_pointer(folder) == before:  # it has got going
+        time.sleep(0.001)
+    time.sleep(float(line))
+    os.kill(saver, signal.SIGKILL)
+    print(os.waitstatus_to_exitcode(os.waitpid(saver, 0)[1]), flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork, no SIGKILL")
+def test_a_saver_killed_at_any_moment_leaves_something_to_serve(app, saved, root):
+    "Twenty times SIGKILL while saving and promoting beneath a running app: it goes on."
+    _, other, _, rows = saved
+    artifacts, body, delays = app / "artifacts", json.dumps(rows[:1]).encode(), random.Random(5)
+    served, asked = set(), 0
+    saver = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", SAVER, str(artifacts), str(other)],
+        cwd=root,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with serving(app) as address, saver, ThreadPoolExecutor(1) as threads:
+        for kill in range(20):
+            print(delays.uniform(0.0, 0.06), file=saver.stdin, flush=True)
+            status_line = threads.submit(saver.stdout.readline)
+            while not status_line.done():
+                status, _, answer = fetch(f"{address}/predict", body, **JSON)
+                asked += 1
+                assert status == 200, answer
+            assert status_line.result() == "-9\n", f"kill {kill}: {status_line.result()}"
+            version = read_pointer(artifacts)
+            assert load_artifact(artifacts / version).version == version
+            status, answer = wait_for(address, version)
+            assert status == 200 and "problem" not in json.loads(answer), answer
+            status, _, answer = fetch(f"{address}/predict", body, **JSON)
+            assert (status, json.loads(answer)["version"]) == (200, version)
+            served.add(version)
+        saver.stdin.close()
+    whole = [path for path in artifacts.glob("*/manifest.json") if path.parent.name[0] != "."]
+    for path in whole:
+        load_artifact(path.parent)
+    halves = sum(path.name.startswith(".saving-") for path in artifacts.iterdir())
+    print(f"\n20 kills, {halves} in mid-saving, {asked} requests, {len(whole)} versions, all whole")
+    assert len(served) == 20 and len(whole) > 20, (len(served), len(whole))
+
+
+def test_a_folder_that_is_copied_slowly_is_taken_when_it_is_whole(app, saved, tmp_path):
+    "What was refused is tried again by itself, within some seconds, without moving the pointer."
+    good, other, _, rows = saved
+    artifacts, target = app / "artifacts", app / "artifacts" / other.name
+    (app / "service.py").write_text(
+        (app / "service.py").read_text().replace("TRY_AGAIN = 10.0", "TRY_AGAIN = 0.2")
+    )
+    with serving(app) as address:
+        put_into_service(artifacts, other.name)
+        target.mkdir()
+        for name in SIGNED:
+            assert json.loads(wait_for(address, "problem")[1])["version"] == good.name
+            shutil.copy(Path(other) / name, target)
+        assert "problem" not in json.loads(wait_for(address, f'"version":"{other.name}"')[1])
+        status, _, answer = fetch(f"{address}/predict", json.dumps(rows[:1]).encode(), **JSON)
+        assert (status, json.loads(answer)["version"]) == (200, other.name)
