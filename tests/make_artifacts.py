@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -45,6 +46,16 @@ def to_json_rows(rows, features):
     return json.loads(rows[names].to_json(orient="records", date_format="iso", date_unit="us"))
 
 
+class Served(str):
+    "The address of an app that runs, with its process."
+
+    process: subprocess.Popen
+
+    @property
+    def port(self):
+        return int(self.rpartition(":")[2])
+
+
 @contextmanager
 def serving(app, python=sys.executable, **settings):
     "Run `python serve.py` of an app from another folder, and give its address."
@@ -52,30 +63,39 @@ def serving(app, python=sys.executable, **settings):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     outside = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    process = subprocess.Popen(
-        [python, str(app / "serve.py")],
-        cwd=app.parent,
-        env=outside | {"PORT": str(port), "WORKERS": "1"} | settings,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        until = time.monotonic() + 30
-        while fetch(f"http://127.0.0.1:{port}/livez")[0] != 200:
-            if process.poll() is not None or time.monotonic() > until:
-                process.kill()
-                raise AssertionError(f"the app did not start:\n{process.stdout.read()}")
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+        process = subprocess.Popen(
+            [python, str(app / "serve.py")],
+            cwd=app.parent,
+            env=outside | {"PORT": str(port), "WORKERS": "1"} | settings,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
+            until = time.monotonic() + 30
+            while fetch(f"http://127.0.0.1:{port}/livez")[0] != 200:
+                if process.poll() is not None or time.monotonic() > until:
+                    process.kill()
+                    raise AssertionError(f"the app did not start:\n{read_output(output)}")
+                time.sleep(0.02)
+            served = Served(f"http://127.0.0.1:{port}")
+            served.process, served.read_output = process, lambda: read_output(output)
+            yield served
+        finally:
+            process.terminate()
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def read_output(file):
+    "What a process has written so far."
+    with open(file.fileno(), encoding="utf-8", closefd=False) as again:
+        again.seek(0)
+        return again.read()
 
 
 def fetch(address, body=None, **headers):

@@ -1,0 +1,275 @@
+"""What happens to an app that runs: killed workers, slow clients, too many of them, a full disk."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import sys
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from make_artifacts import fetch, make_artifact, serving
+
+from mlprod.generate import generate_app
+
+FLIGHT = {
+    "departs_at": "2013-07-05T18:30:00-04:00",
+    "origin": "EWR",
+    "carrier": "EV",
+    "distance": 719,
+}
+BODY = json.dumps(FLIGHT).encode()
+JSON = {"Content_Type": "application/json"}
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    "A generated app with the flights' artifact."
+    folder = tmp_path_factory.mktemp("served")
+    make_artifact("flights", folder / "artifacts")
+    return generate_app(folder / "artifacts", folder / "app")
+
+
+def children(process):
+    "The workers of a server."
+    pids = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return [int(pid) for pid in pids]
+
+
+def read_metric(address, name):
+    "The sum of a metric over its labels."
+    text = fetch(address + "/metrics")[2].decode()
+    values = re.findall(rf"^{name}(?:{{.*}})? (\S+)$", text, re.MULTILINE)
+    return sum(float(value) for value in values)
+
+
+def half_request(address, body=BODY):
+    "A connection on which everything but the last byte of a request has been sent."
+    client = socket.create_connection(("127.0.0.1", address.port), timeout=30)
+    head = f"POST /predict HTTP/1.1\r\nHost: app\r\nContent-Length: {len(body)}\r\n"
+    client.sendall(f"{head}Content-Type: application/json\r\nConnection: close\r\n\r\n".encode())
+    client.sendall(body[:-1])
+    return client
+
+
+def finish(client, body=BODY):
+    "Send the last byte; give the status of the answer and its body."
+    with client:
+        client.sendall(body[-1:])
+        response = http.client.HTTPResponse(client)
+        response.begin()
+        return response.status, response.read()
+
+
+def test_a_stop_answers_what_is_in_flight(app):
+    "After SIGTERM every request that has begun gets its answer, and the exit status is 0."
+    rows = json.dumps([FLIGHT] * 2000).encode()
+    with serving(app, WORKERS="2") as address:
+        clients = [half_request(address, rows) for _ in range(12)]
+        time.sleep(0.3)
+        address.process.terminate()
+        time.sleep(0.3)
+        answers = [finish(client, rows) for client in clients]
+        assert address.process.wait(10) == 0
+    assert [status for status, _ in answers] == [200] * 12
+    assert all(len(json.loads(body)["predictions"]) == 2000 for _, body in answers)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no such signal")
+def test_ctrl_c_stops_the_app_at_once(app):
+    "It reaches every process of the group; the workers do not wait for their time limit of 8 s."
+    with serving(app, WORKERS="2") as address:
+        os.killpg(address.process.pid, signal.SIGINT)
+        assert address.process.wait(7) == 0
+
+
+@linux
+def test_a_killed_worker_is_not_missed(app):
+    "The next request is answered, also when no worker is left, and the worker is replaced."
+    with serving(app, WORKERS="2") as address:
+        first, second = children(address.process)
+        os.kill(first, signal.SIGKILL)
+        assert [fetch(address + "/predict", BODY, **JSON)[0] for _ in range(5)] == [200] * 5
+        os.kill(second, signal.SIGKILL)
+        assert fetch(address + "/predict", BODY, **JSON)[0] == 200
+        until = time.monotonic() + 20
+        while len(set(children(address.process)) - {first, second}) < 2:
+            assert time.monotonic() < until, "the workers were not replaced"
+            time.sleep(0.1)
+
+
+def test_slow_clients_keep_nobody_waiting(app):
+    "With 200 requests half-sent, the app says within a second that it lives, and predicts."
+    with serving(app, WORKERS="2") as address:
+        clients = [half_request(address) for _ in range(200)]
+        began = time.monotonic()
+        assert fetch(address + "/livez")[0] == 200
+        assert time.monotonic() - began < 1
+        assert [fetch(address + "/predict", BODY, **JSON)[0] for _ in range(20)] == [200] * 20
+        assert {finish(client)[0] for client in clients} == {200}
+
+
+def test_too_many_clients_all_get_an_answer(app):
+    "Three times as many connections as the workers have threads: nothing but 200, 429 or 503."
+    rows, statuses = json.dumps([FLIGHT] * 20).encode(), []
+
+    def ask(address):
+        with closing(http.client.HTTPConnection("127.0.0.1", address.port, timeout=60)) as client:
+            for _ in range(3):
+                client.request("POST", "/predict", rows, {"Content-Type": "application/json"})
+                response = client.getresponse()
+                response.read()
+                statuses.append(response.status)
+
+    with serving(app, WORKERS="2") as address:
+        threads = [threading.Thread(target=ask, args=(address,)) for _ in range(3 * 2 * 256)]
+        [thread.start() for thread in threads]
+        [thread.join() for thread in threads]
+        assert fetch(address + "/livez")[0] == 200
+    assert len(statuses) == 3 * 3 * 2 * 256 and set(statuses) <= {200, 429, 503}
+
+
+@linux
+def test_memory_stays_flat(app, tmp_path):
+    "An hour of ten requests a second, some of them wrong: no more than a tenth more memory."
+    bodies = [BODY, json.dumps([FLIGHT] * 5).encode(), b'[{"origin": "far"}]', b"{"] * 25
+
+    def ask(address, count):
+        with closing(http.client.HTTPConnection("127.0.0.1", address.port, timeout=60)) as client:
+            for number in range(count):
+                body = bodies[number % 100]
+                client.request("POST", "/predict", body, {"Content-Type": "application/json"})
+                client.getresponse().read()
+
+    def memory(pids):
+        status = [Path(f"/proc/{pid}/status").read_text() for pid in pids]
+        return sum(int(re.search(r"VmRSS:\s+(\d+)", text)[1]) for text in status)
+
+    with serving(app, WORKERS="2", PREDICTION_LOG=str(tmp_path / "log.sqlite")) as address:
+        used = []
+        for count in (3_000, 15_000):  # warm-up, then the hour; by two clients at once
+            threads = [threading.Thread(target=ask, args=(address, count)) for _ in range(2)]
+            [thread.start() for thread in threads]
+            [thread.join() for thread in threads]
+            used.append(memory(children(address.process)))
+        assert read_metric(address, "app_requests_total") >= 36_000
+    print(f"memory of two workers: {used[0]} kB after 6,000 requests, {used[1]} kB after 36,000")
+    assert used[1] <= 1.1 * used[0]
+
+
+def test_metrics_add_up_over_the_workers(app):
+    "Whichever worker is asked, the numbers are those of all; refused rows count by reason."
+    right = json.dumps([FLIGHT, FLIGHT | {"carrier": "NK"}]).encode()
+    with serving(app, WORKERS="2") as address:
+        for _ in range(20):
+            fetch(address + "/predict", right, **JSON)
+        wrong = [FLIGHT | {"distance": "far", "origin": None}, FLIGHT | {"distance": 1e5}]
+        for _ in range(10):
+            fetch(address + "/predict", json.dumps(wrong).encode(), **JSON)
+        fetch(address + "/secret/path")
+        for _ in range(5):
+            text = fetch(address + "/metrics")[2].decode()
+            assert 'app_requests_total{route="/predict",status="200"} 20.0' in text
+            assert 'app_requests_total{route="/predict",status="422"} 10.0' in text
+            assert 'app_requests_total{route="other",status="404"} 1.0' in text
+            assert "app_rows_total 40.0" in text and "app_warnings_total 20.0" in text
+            for reason in ("type", "missing", "range"):
+                assert f'app_rejected_rows_total{{reason="{reason}"}} 10.0' in text
+            assert re.search(r'app_artifact_info\{version="[0-9a-f]{12}"\} 1', text)
+            assert 'app_request_seconds_bucket{le="0.5",route="/predict"} 30.0' in text
+        assert "secret" not in text
+
+
+def test_log_lines_are_json_without_rows(app):
+    "Each tells its request's id, which the answer carried too, and nothing of what was sent."
+    body = json.dumps(FLIGHT | {"distance": "seventy", "carrier": "Private Person"}).encode()
+    with serving(app, LOG_LEVEL="info") as address:
+        client = http.client.HTTPConnection("127.0.0.1", address.port, timeout=30)
+        ids = []
+        for sent in (BODY, body):
+            headers = {"Content-Type": "application/json"}
+            client.request("POST", "/predict?key=Private", sent, headers)
+            response = client.getresponse()
+            response.read()
+            ids.append(response.headers["X-Request-Id"])
+        client.close()
+        address.process.terminate()
+        address.process.wait(10)
+        first, *lines = address.read_output().splitlines()
+    assert first.startswith("serving on http://127.0.0.1:")
+    told = {line["request_id"]: line for line in map(json.loads, lines) if "request_id" in line}
+    assert [told[id]["status"] for id in ids] == [200, 422]
+    assert told[ids[1]]["level"] == "warning" and told[ids[1]]["route"] == "/predict"
+    for private in ("Private", "seventy", "EWR", "719"):
+        assert private not in "".join(lines)
+
+
+@pytest.mark.parametrize("fault", ["a folder", "no folder", "corrupt", "locked"])
+def test_a_log_that_cannot_be_written_costs_no_answer(app, tmp_path, fault):
+    "Every prediction is answered, and every line that could not be written is counted."
+    path = tmp_path / "log.sqlite"
+    if fault == "a folder":
+        path.mkdir()
+    elif fault == "no folder":
+        path = tmp_path / "nowhere" / "log.sqlite"
+    elif fault == "corrupt":
+        path.write_bytes(b"not a database" * 1000)
+    with serving(app, WORKERS="2", PREDICTION_LOG=str(path)) as address:
+        if fault == "locked":
+            lock = sqlite3.connect(path)
+            lock.execute("begin exclusive")
+        answers = [fetch(address + "/predict", BODY, **JSON)[0] for _ in range(50)]
+        assert answers == [200] * 50
+        if fault == "locked":
+            lock.rollback()
+            lock.close()
+        until = time.monotonic() + 15
+        wanted = 0 if fault == "locked" else 50
+        while read_metric(address, "app_log_lost_total") < wanted and time.monotonic() < until:
+            time.sleep(0.05)
+        assert read_metric(address, "app_log_lost_total") == wanted
+    if fault == "locked":  # the lock went away: what waited has been written
+        with closing(sqlite3.connect(path)) as log:
+            assert log.execute("select count(*) from predictions").fetchone() == (50,)
+
+
+def test_feedback_finds_its_prediction(app, tmp_path):
+    "Also in another worker, straight away; again is fine, otherwise is a conflict, unknown is 404."
+    path = tmp_path / "log.sqlite"
+    with serving(app, WORKERS="2", PREDICTION_LOG=str(path)) as address:
+
+        def tell(said):
+            status, kind, body = fetch(address + "/feedback", json.dumps(said).encode(), **JSON)
+            return status, json.loads(body)
+
+        for _ in range(8):
+            body = json.dumps([FLIGHT, FLIGHT]).encode()
+            answer = json.loads(fetch(address + "/predict", body, **JSON)[2])
+            one, other = (prediction["id"] for prediction in answer["predictions"])
+            labels = [{"id": one, "label": "late"}, {"id": other, "label": "on time"}]
+            assert tell(labels) == (200, {"labelled": 2})
+        assert tell(labels[0]) == (200, {"labelled": 1})
+        status, problem = tell({"id": one, "label": "on time"})
+        assert status == 409 and "late" in problem["detail"] and "on time" in problem["detail"]
+        assert tell({"id": "00-0", "label": "late"})[0] == 404
+        status, problem = tell({"id": one, "label": "early"})
+        assert status == 422 and "expected one of on time, late" in problem["detail"]
+        for wrong in ([{}], {"id": 7, "label": "late"}, {"id": one, "label": "late", "more": 1}, 7):
+            assert tell(wrong)[0] == 422
+    with closing(sqlite3.connect(path)) as log:
+        assert log.execute("select count(*), count(label) from predictions").fetchone() == (16, 16)
+
+
+def test_without_a_log_feedback_says_so(app):
+    "No id can be known, and the way out is named."
+    with serving(app) as address:
+        body = json.dumps({"id": "00-0", "label": "late"}).encode()
+        status, kind, problem = fetch(address + "/feedback", body, **JSON)
+    assert (status, kind) == (404, "application/problem+json") and b"PREDICTION_LOG" in problem
