@@ -329,11 +329,8 @@ def measure_auc(
 def single_columns(name: str, values: pd.Series, column: Column) -> dict[str, pd.Series]:
     "Make few groups of a column's values: a moment by its parts, numbers by their size."
     if column.kind == "moment":
-        zone = ZoneInfo(column.timezone or "UTC")
-        moments = values.dt.tz_localize(None).to_numpy("datetime64[us]").astype("int64")
-        return {
-            f"{name}.{part}": pd.Series(read_part(moments, part, zone)) for part in MOMENT_PARTS
-        }
+        local = values.dt.tz_convert(ZoneInfo(column.timezone or "UTC"))
+        return {f"{name}.{part}": pd.Series(read_part(local, part)) for part in MOMENT_PARTS}
     if column.kind == "number" and values.nunique() > 50:
         values = pd.qcut(values, 50, labels=False, duplicates="drop")
     return {name: values}

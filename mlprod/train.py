@@ -42,7 +42,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from threadpoolctl import threadpool_limits
 
-from .app.rows import MISSING, UNKNOWN, Features, encode_rows, read_features
+from .app.columns import MISSING, UNKNOWN, Features, read_features
+from .app.rows import encode_rows
 from .contract import Contract, mistake
 from .data import DataError, measure_auc, require_labels, sort_rows, take_labels
 

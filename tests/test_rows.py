@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlprod.app.rows import MISSING, UNKNOWN, RowsError, encode_rows, read_features
+from mlprod.app.columns import MISSING, UNKNOWN, RowsError, read_features
+from mlprod.app.rows import encode_rows
 
 NOTHING = {"may_be_missing": True, "range": None, "values": None, "timezone": None}
 CONTRACT = {
