@@ -38,6 +38,51 @@ def saved(tmp_path_factory):
     return *versions, sent
 
 
+SAVER = """
+import json, os, signal, sys, time
+from pathlib import Path
+from mlprod.package import *
+source = Path(sys.argv[1])
+files = {name: (source / name).read_bytes() for name in FILES}
+manifest = json.loads((source / "manifest.json").read_bytes())
+
+def save_for_ever(folder, number):
+    while True:
+        number += 1
+        manifest["seed"] = number
+        manifest["version"] = name_version(manifest)
+        write_version(folder, manifest["version"], files | {"manifest.json": to_json(manifest)})
+        promote(folder, manifest["version"])
+
+for number, line in enumerate(sys.stdin):
+    folder, delay = json.loads(line)
+    folder = Path(folder)
+    before = read_pointer(folder)
+    saver = os.fork()
+    if saver == 0:
+        save_for_ever(folder, (number + 1) * 100_000)
+    while read_pointer(folder) == before:  # it has got going
+        time.sleep(0.001)
+    time.sleep(delay)
+    os.kill(saver, signal.SIGKILL)
+    print(os.waitstatus_to_exitcode(os.waitpid(saver, 0)[1]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def saver(saved, root):
+    "A process that saves for ever when told to, and kills itself at it; early, for it loads long."
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", SAVER, str(saved[1])],
+        cwd=root,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+        process.stdin.close()
+
+
 @pytest.fixture
 def app(saved, tmp_path):
     "A generated app with the first version in service."
@@ -252,56 +297,22 @@ def test_versions_are_exchanged_under_load(app, saved):
         assert list(scores) == expected[version][: len(scores)], f"not what {version} gives"
 
 
-SAVER = """
-import json, os, signal, sys, time
-from pathlib import Path
-from mlprod.package import *
-folder, source = Path(sys.argv[1]), Path(sys.argv[2])
-files = {name: (source / name).read_bytes() for name in FILES}
-manifest = json.loads((source / "manifest.json").read_bytes())
-
-def save_for_ever(number):
-    while True:
-        number += 1
-        manifest["seed"] = number
-        manifest["version"] = name_version(manifest)
-        write_version(folder, manifest["version"], files | {"manifest.json": to_json(manifest)})
-        promote(folder, manifest["version"])
-
-for number, line in enumerate(sys.stdin):
-    before = read_pointer(folder)
-    saver = os.fork()
-    if saver == 0:
-        save_for_ever((number + 1) * 100_000)
-    while read_pointer(folder) == before:  # it has got going
-        time.sleep(0.001)
-    time.sleep(float(line))
-    os.kill(saver, signal.SIGKILL)
-    print(os.waitstatus_to_exitcode(os.waitpid(saver, 0)[1]), flush=True)
-"""
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork, no SIGKILL")
-def test_a_saver_killed_at_any_moment_leaves_something_to_serve(app, saved, root):
+def test_a_saver_killed_at_any_moment_leaves_something_to_serve(app, saved, saver):
     "Twenty times SIGKILL while saving and promoting beneath a running app: it goes on."
-    _, other, _, rows = saved
+    rows = saved[3]
     artifacts, body, delays = app / "artifacts", json.dumps(rows[:1]).encode(), random.Random(5)
     served, asked = set(), 0
-    saver = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", SAVER, str(artifacts), str(other)],
-        cwd=root,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with serving(app) as address, saver, ThreadPoolExecutor(1) as threads:
+    with serving(app) as address, ThreadPoolExecutor(1) as threads:
         for kill in range(20):
-            print(delays.uniform(0.0, 0.06), file=saver.stdin, flush=True)
+            order = [str(artifacts), delays.uniform(0.0, 0.06)]
+            print(json.dumps(order), file=saver.stdin, flush=True)
             status_line = threads.submit(saver.stdout.readline)
             while not status_line.done():
                 status, _, answer = fetch(f"{address}/predict", body, **JSON)
                 asked += 1
                 assert status == 200, answer
+                time.sleep(0.005)  # the saver needs the processor, too
             assert status_line.result() == "-9\n", f"kill {kill}: {status_line.result()}"
             version = read_pointer(artifacts)
             assert load_artifact(artifacts / version).version == version
@@ -310,7 +321,6 @@ def test_a_saver_killed_at_any_moment_leaves_something_to_serve(app, saved, root
             status, _, answer = fetch(f"{address}/predict", body, **JSON)
             assert (status, json.loads(answer)["version"]) == (200, version)
             served.add(version)
-        saver.stdin.close()
     whole = [path for path in artifacts.glob("*/manifest.json") if path.parent.name[0] != "."]
     for path in whole:
         load_artifact(path.parent)
