@@ -3,16 +3,18 @@
 import json
 import re
 import shutil
-import sqlite3
-import threading
+import time
+from contextlib import closing
 
 import numpy as np
 import pytest
 from make_artifacts import BROWSER, HOME, make_artifact, to_json_rows
 
-from mlprod.app.app import create_app, write_field
-from mlprod.app.log import Log, read_log
+from mlprod.app.app import create_app
+from mlprod.app.log import open_log, read_log
+from mlprod.app.pages import write_field
 from mlprod.app.rows import encode_rows
+from mlprod.app.service import LOOK_AGAIN
 
 JSON = "application/json"
 FLIGHT = {
@@ -143,7 +145,7 @@ def test_every_mistake_is_named_with_row_and_column(client):
 @pytest.mark.parametrize(
     "headers",
     [
-        {"Content-Type": "text/csv"},
+        {"Content-Type": "application/xml"},
         {"Content-Type": "application/json; charset=latin-1"},
         {"Content-Type": JSON, "Content-Encoding": "gzip"},
         {},
@@ -174,7 +176,6 @@ def test_a_mistake_of_ours_shows_nothing(flights):
     "A 500 is a problem as well, without a traceback or a path; the traceback is in our log."
     app = create_app(flights, HOME)
     app.extensions["service"] = None
-    app.logger.disabled = True
     answer = app.test_client().post("/predict", json=FLIGHT)
     assert answer.status_code == 500 and answer.content_type == "application/problem+json"
     assert "Traceback" not in answer.text and "NoneType" not in answer.text
@@ -300,11 +301,13 @@ def test_a_broken_new_version_leaves_the_old_one_in_service(flights, tmp_path):
     good = pointer.read_text()
     for bad in ('{"version": "nowhere"}', "{", "[]", '{"version": "../../x"}', '{"version": 7}'):
         pointer.write_text(bad)
+        time.sleep(2 * LOOK_AGAIN)
         ready = client.get("/readyz")
         assert ready.status_code == 200 and ready.json["version"] == version
         assert ready.json["problem"]
         assert client.post("/predict", json=FLIGHT).status_code == 200
     pointer.write_text(good)
+    time.sleep(2 * LOOK_AGAIN)
     assert "problem" not in client.get("/readyz").json
 
 
@@ -314,59 +317,47 @@ def test_predictions_are_logged(flights, tmp_path, monkeypatch):
     app = create_app(flights, HOME)
     rows = [FLIGHT, FLIGHT | {"tail": "N12345", "carrier": "NK"}]
     predictions = app.test_client().post("/predict", json=rows).json["predictions"]
-    connection = app.extensions["log"].connect()
-    lines = read_log(connection)
-    connection.close()
+    app.extensions["writer"].close()
+    with closing(open_log(tmp_path / "log.sqlite")) as log:
+        lines = read_log(log)
     assert [line["id"] for line in lines] == [prediction["id"] for prediction in predictions]
+    assert [line["score"] for line in lines] == [prediction["score"] for prediction in predictions]
     assert lines[1]["row"] == FLIGHT | {"carrier": "NK"} and lines[0]["label"] is None
 
 
-def test_a_log_that_cannot_be_written_does_not_break_answers(flights, tmp_path, monkeypatch):
-    "The answer goes out, and what was lost is counted."
-    for place in (tmp_path / "no" / "log.sqlite", tmp_path):
-        monkeypatch.setenv("PREDICTION_LOG", str(place))
-        app = create_app(flights, HOME)
-        assert app.test_client().post("/predict", json=[FLIGHT] * 3).status_code == 200
-        assert app.extensions["log"].lost == 3
-    (tmp_path / "junk.sqlite").write_bytes(b"not a database" * 100)
-    log = Log(tmp_path / "junk.sqlite")
-    assert not log.write("v", []) and log.problem
+def test_the_short_way_and_flask_answer_alike(project):
+    "Plain JSON is answered before Flask; a longer content type takes the long way."
+    folder, model, rows = project
+    client = create_app(folder, HOME).test_client()
+    body, answers = json.dumps(to_json_rows(rows.head(100), model.features)), []
+    for kind in (JSON, JSON + "; charset=utf-8"):
+        answer = client.post("/predict", data=body, content_type=kind)
+        assert answer.status_code == 200 and answer.content_type == JSON
+        assert len(answer.headers["X-Request-Id"]) == 24
+        answers.append([prediction | {"id": ""} for prediction in answer.json["predictions"]])
+    assert answers[0] == answers[1]
 
 
-def test_threads_share_one_log(tmp_path):
-    "Each has a connection of its own, and no line is lost."
-    from mlprod.app.log import Entry
-
-    log, opened = Log(tmp_path / "log.sqlite", rest=0), []
-
-    def write(number):
-        for request in range(25):
-            log.write("v", [Entry(f"{number}-{request}", {}, 0.5, "act")])
-        opened.append(log.connect())
-        opened[-1].close()
-
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
-    [thread.start() for thread in threads]
-    [thread.join() for thread in threads]
-    connection = sqlite3.connect(tmp_path / "log.sqlite")
-    (count,) = connection.execute("select count(*) from predictions").fetchone()
-    connection.close()
-    assert count == 100 and log.lost == 0
+def test_every_answer_carries_the_id_of_its_request(client):
+    "Predictions begin with it, problems name it, and it is in the header of both."
+    answer = client.post("/predict", json=[FLIGHT, FLIGHT])
+    request_id = answer.headers["X-Request-Id"]
+    ids = [prediction["id"] for prediction in answer.json["predictions"]]
+    assert ids == [f"{request_id}-0", f"{request_id}-1"]
+    answer = client.post("/predict", json=[FLIGHT | {"distance": "far"}])
+    assert answer.json["request_id"] == answer.headers["X-Request-Id"]
 
 
-def test_a_new_log_may_be_opened_by_many_at_once(tmp_path):
-    "Whoever comes while another is setting the file up waits, and loses nothing."
-    from mlprod.app.log import Entry
-
-    for place in range(60):
-        log, together = Log(tmp_path / f"{place}.sqlite", rest=0), threading.Barrier(8)
-
-        def write(number, log=log, together=together):
-            together.wait()
-            log.write("v", [Entry(str(number), {}, 0.5, "act")])
-            log.connect().close()
-
-        threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
-        [thread.start() for thread in threads]
-        [thread.join() for thread in threads]
-        assert log.lost == 0, log.problem
+def test_platforms_are_answered_where_they_ask(flights, monkeypatch):
+    "At the addresses that the environment names, besides the app's own."
+    monkeypatch.setenv("AIP_PREDICT_ROUTE", "/v1/endpoints/7/deployedModels/8:predict")
+    monkeypatch.setenv("AIP_HEALTH_ROUTE", "/v1/endpoints/7/deployedModels/8")
+    monkeypatch.setenv("AWS_LWA_READINESS_CHECK_PATH", "/readyz")
+    client = create_app(flights, HOME).test_client()
+    assert client.get("/v1/endpoints/7/deployedModels/8").json["status"] == "ready"
+    for kind in (JSON, JSON + "; charset=utf-8"):
+        body = json.dumps({"instances": [FLIGHT]})
+        path = "/v1/endpoints/7/deployedModels/8:predict"
+        answer = client.post(path, data=body, content_type=kind)
+        assert len(answer.json["predictions"]) == 1
+    assert client.get("/readyz").status_code == 200

@@ -47,7 +47,7 @@ class InService:
     ):
         self.folder, self.problem = Path(folder), None
         self._path = str(self.folder / POINTER)
-        self._artifact, self._seen, self._turn = None, None, threading.Lock()
+        self._artifact, self._seen, self._turn = None, (), threading.Lock()
         self._next_look = self._next_try = 0.0
         self._follow()
 
