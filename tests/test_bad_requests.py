@@ -1,0 +1,604 @@
+"""Nothing that comes in is answered with a 5xx, and nothing is misread: a corpus over a socket."""
+
+# ruff: noqa: E501 (a case of the corpus is a line)
+
+import gzip
+import json
+import re
+import socket
+import zlib
+from collections import Counter
+
+import pytest
+from make_artifacts import BROWSER, fetch, make_artifact, serving
+
+from mlprod.generate import generate_app
+
+JSON, CSV = "application/json", "text/csv"
+FLIGHT = {
+    "departs_at": "2013-07-05T18:30:00-04:00",
+    "origin": "EWR",
+    "carrier": "EV",
+    "distance": 719,
+}
+BODY = json.dumps(FLIGHT).encode()
+HEADER, LINE = b"departs_at,origin,carrier,distance\n", b"2013-07-05T18:30:00-04:00,EWR,EV,719\n"
+NAMES, VALUES = list(FLIGHT), list(FLIGHT.values())
+EVIL = "<script>alert(1)</script>"
+LIMIT = 16 * 2**20
+
+
+def swap(old, new, body=BODY):
+    "The plain body with something else in one place."
+    assert body.count(old) == 1, old
+    return body.replace(old, new)
+
+
+def dump(content):
+    "Any content as JSON."
+    return json.dumps(content).encode()
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    "A generated app that runs; at the end it still answers, and its log shows no mistake of ours."
+    folder = tmp_path_factory.mktemp("corpus")
+    make_artifact("flights", folder / "artifacts")
+    generate_app(folder / "artifacts", folder / "app")
+    with serving(folder / "app", PREDICTION_LOG=str(folder / "log.sqlite")) as address:
+        yield address
+        assert fetch(f"{address}/predict", BODY, Content_Type=JSON)[0] == 200
+        written = address.read_output()
+        assert "Traceback" not in written and "mistake of ours" not in written
+        assert EVIL not in written and "panicked" not in written
+
+
+def talk(app, *parts, end=False):
+    "Send bytes as they are; give the answer's status, headers and body. `end`: and hang up."
+    with socket.create_connection(("127.0.0.1", int(app.rpartition(":")[2])), 20) as connection:
+        try:
+            for part in parts:
+                connection.sendall(part)
+            if end:
+                connection.shutdown(socket.SHUT_WR)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # refused before it was sent; the answer is there all the same
+        answer = connection.makefile("rb")
+        status = int(answer.readline().split()[1])
+        lines = iter(answer.readline, b"\r\n")
+        headers = {
+            name.lower(): value.strip() for name, _, value in (x.partition(b":") for x in lines)
+        }
+        headers = {name.decode(): value.decode() for name, value in headers.items()}
+        bodiless = parts[0].startswith(b"HEAD")
+        return (
+            status,
+            headers,
+            b"" if bodiless else answer.read(int(headers.get("content-length", 0))),
+        )
+
+
+def send(app, method, path, body=b"", **headers):
+    "Send a request as clients do."
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return talk(app, "\r\n".join([*lines, "", ""]).encode("latin-1"), body)
+
+
+def check_problem(answer, status, says):
+    "A problem (RFC 9457) with this status, that names the cause and shows nothing that it should not."
+    got, headers, body = answer
+    assert got == status, (got, body[:500])
+    assert headers["content-type"] == "application/problem+json"
+    assert len(headers["x-request-id"]) > 10
+    problem = json.loads(body)
+    assert problem["status"] == status and problem["type"] == "about:blank" and problem["title"]
+    assert says in problem["detail"], problem["detail"]
+    assert len(body) < 30_000 and not re.search(rb"[\x00-\x1f\x7f-\xff]", body)
+    for inside in (b"Traceback", b'File "', b"site-packages", b"/tmp", b"mlprod", b"Error("):
+        assert inside not in body
+    return problem
+
+
+ROWS = [  # what, status, what the answer says, body
+    ("nothing", 400, "expected JSON", b""),
+    ("spaces", 400, "expected JSON", b" \r\n\t "),
+    ("half an object", 400, "expected JSON", BODY[:40]),
+    ("a comma too many", 400, "expected JSON", b"[" + BODY + b",]"),
+    ("a comma too many in the row", 400, "expected JSON", swap(b"719}", b"719,}")),
+    ("single quotes", 400, "expected JSON", BODY.replace(b'"', b"'")),
+    ("a comment", 400, "expected JSON", BODY + b" // plain"),
+    ("two documents", 400, "expected JSON", BODY + b"\n" + BODY),
+    ("a byte order mark", 400, "expected JSON", b"\xef\xbb\xbf" + BODY),
+    ("UTF-16", 400, "expected JSON", BODY.decode().encode("utf-16")),
+    ("UTF-32", 400, "expected JSON", BODY.decode().encode("utf-32-le")),
+    ("latin-1", 400, "expected JSON", swap(b"EWR", "é".encode("latin-1"))),
+    ("an overlong slash", 400, "expected JSON", swap(b"EWR", b"\xc0\xaf")),
+    ("a lone surrogate", 400, "expected JSON", swap(b"EWR", b"\\ud800")),
+    ("a lone surrogate in a name", 400, "expected JSON", swap(b"origin", b"orig\\udc00n")),
+    ("a surrogate in UTF-8", 400, "expected JSON", swap(b"EWR", b"\xed\xa0\x80")),
+    ("a NUL byte", 400, "expected JSON", BODY + b"\0"),
+    ("a raw line break in text", 400, "expected JSON", swap(b"EWR", b"E\nWR")),
+    ("NaN", 400, "expected JSON", swap(b"719", b"NaN")),
+    ("Infinity", 400, "expected JSON", swap(b"719", b"Infinity")),
+    ("-Infinity", 400, "expected JSON", swap(b"719", b"-Infinity")),
+    ("1e400", 400, "expected JSON", swap(b"719", b"1e400")),
+    ("a leading zero", 400, "expected JSON", swap(b"719", b"0719")),
+    ("a leading plus", 400, "expected JSON", swap(b"719", b"+719")),
+    ("a hexadecimal number", 400, "expected JSON", swap(b"719", b"0x2cf")),
+    ("a point without digits", 400, "expected JSON", swap(b"719", b"719.")),
+    ("None", 400, "expected JSON", swap(b"719", b"None")),
+    ("100,000 brackets", 400, "expected JSON", b"[" * 100_000),
+    ("100,000 brackets, closed", 400, "nested", b"[" * 100_000 + b"]" * 100_000),
+    ("100,000 objects", 400, "nested", b'{"a":' * 100_000 + b"1" + b"}" * 100_000),
+    ("10,000 deep in a value", 400, "nested", swap(b"719", b"[" * 10_000 + b"]" * 10_000)),
+    ("gzip that does not say so", 400, "expected JSON", gzip.compress(BODY)),
+    ("CSV that says it is JSON", 400, "expected JSON", HEADER + LINE),
+    ("null", 422, "expected a list of rows", b"null"),
+    ("false", 422, "expected a list of rows", b"false"),
+    ("a number", 422, "expected a list of rows", b"7"),
+    ("text", 422, "expected a list of rows", b'"EWR"'),
+    ("JSON in JSON", 422, "expected a list of rows", dump(BODY.decode())),
+    ("an empty list", 422, "expected a list of rows", b"[]"),
+    ("an empty object", 422, "row 1: carrier: expected a value, got no such column", b"{}"),
+    ("null for a row", 422, "row 2: expected names and values, got null", b"[" + BODY + b",null]"),
+    ("a list for a row", 422, "row 1: expected names and values", dump([VALUES])),
+    ("lists within lists", 422, "row 1: expected names and values", dump([[FLIGHT]])),
+    ("900 deep in a value", 422, "row 1: distance: expected a number, got [[[", swap(b"719", b"[" * 900 + b"]" * 900)),
+    ("text for a number", 422, 'row 1: distance: expected a number, got "1.5"', swap(b"719", b'"1.5"')),
+    ("true for a number", 422, "row 1: distance: expected a number, got true", swap(b"719", b"true")),
+    ("a list for a number", 422, "row 1: distance: expected a number, got [719]", swap(b"719", b"[719]")),
+    ("an object for a number", 422, "row 1: distance: expected a number", swap(b"719", b'{"a": 719}')),
+    ("null for a number", 422, "row 1: distance: expected a number, got nothing", swap(b"719", b"null")),
+    ("400 digits", 422, "row 1: distance: expected a number, got 999", swap(b"719", b"9" * 400)),
+    ("a negative distance", 422, "row 1: distance: expected 10 to 6000, got -1", swap(b"719", b"-1")),
+    ("a number for text", 422, "row 1: carrier: expected text, got 7", swap(b'"EV"', b"7")),
+    ("a list for text", 422, 'row 1: carrier: expected text, got ["EV"]', swap(b'"EV"', b'["EV"]')),
+    ("a moment without offset", 422, "row 1: departs_at: expected a moment", swap(b"-04:00", b"")),
+    ("30 February", 422, "row 1: departs_at: expected a moment", swap(b"07-05", b"02-30")),
+    ("the year 1", 422, "row 1: departs_at: expected", swap(b"2013", b"0001")),
+    ("the year 10000", 422, "row 1: departs_at: expected", swap(b"2013", b"10000")),
+    ("seconds since 1970", 422, "row 1: departs_at: expected a moment", dump(FLIGHT | {"departs_at": 1373063400})),
+    ("an offset of days", 422, "row 1: departs_at: expected a moment", swap(b"-04:00", b"-99:00")),
+    ("a column too few", 422, "row 1: carrier: expected a value, got no such", b'{"origin": "EWR"}'),
+    ("a column too few in row 2", 422, "row 2: carrier: expected a value", dump([FLIGHT, {k: v for k, v in FLIGHT.items() if k != "carrier"}])),
+    ("a column too many", 422, "row 1: gate: expected no such column", dump(FLIGHT | {"gate": 7})),
+    ("a column too many in row 2", 422, "row 2: gate: expected no such column", dump([FLIGHT, FLIGHT | {"gate": 7}])),
+    ("a name in capitals", 422, "row 1: Origin: expected no such column", swap(b"origin", b"Origin")),
+    ("a name with a space", 422, "row 1: origin : expected no such column", swap(b"origin", b"origin ")),
+    ("an empty name", 422, "row 1: origin: expected a value", swap(b"origin", b"")),
+    ("a name of 100,000 letters", 422, "row 1: xxx", swap(b"origin", b"x" * 100_000)),
+    ("a script for a name", 422, "row 1: ", dump(FLIGHT | {EVIL: 1})),
+    ("a script for a number", 422, "row 1: distance: expected a number", dump(FLIGHT | {"distance": EVIL})),
+    ("control characters", 422, "row 1: distance: expected a number", dump(FLIGHT | {"distance": "\x1b[31m\0\u202e\u2028"})),
+    ("text of a million letters", 422, "row 1: distance: expected a number", swap(b"719", b'"' + b"x" * 10**6 + b'"')),
+    ("a name twice", 422, "row 1: distance: expected one value, got 2", swap(b"719", b'719, "distance": 2475')),
+    ("a name twice, once escaped", 422, "row 1: distance: expected one value, got 2", swap(b"719", b'719, "dist\\u0061nce" : 719')),
+    ("a name three times in row 2", 422, "row 2: gate: expected one value, got 3", b"[" + BODY + b', {"gate": 1, "gate":\n1, "gate"\t:1}]'),
+    ("10,000 rows with one mistake", 422, "row 7000: distance: expected a number", dump([FLIGHT] * 6999 + [FLIGHT | {"distance": "far"}] + [FLIGHT] * 3000)),
+    ("2,000 rows of mistakes", 422, "and 7980 more", dump([{}] * 2000)),
+    ("too many rows", 413, "at most 100000 rows", b"[" + b"{}," * 100_000 + b"{}]"),
+    ("a short row of data", 422, "row 2: expected 4 values, one for each column, got 3", dump({"columns": NAMES, "data": [VALUES, VALUES[1:]]})),
+    ("a column twice", 422, '"origin": expected one column, got 2', dump({"columns": [*NAMES, "origin"], "data": [[*VALUES, "JFK"]]})),
+    ("columns without data", 422, "expected a list of columns and a list of data", dump({"columns": NAMES})),
+    ("data without columns", 422, "expected a list of columns and a list of data", dump({"data": [VALUES]})),
+    ("data given twice", 422, "data: expected one value, got 2", b'{"columns": [], "data": [], "data": []}'),
+    ("a number for a column", 422, "column 1: expected a name, got 1", dump({"columns": [1, 2, 3, 4], "data": [VALUES]})),
+    ("rows in two wrappings", 422, '"instances": expected nothing beside dataframe_records', dump({"instances": [FLIGHT], "dataframe_records": [FLIGHT]})),
+    ("a setting", 422, '"parameters": expected nothing beside instances', dump({"instances": [FLIGHT], "parameters": {"threshold": 0}})),
+    ("inputs of several lengths", 422, "inputs: expected for each name a list", dump({"inputs": {name: [value] * len(name) for name, value in FLIGHT.items()}})),
+    ("a table as text", 422, "expected a list of columns", dump({"dataframe_split": "a,b"})),
+    ("an instance that is no row", 422, "row 1: expected names and values", dump({"instances": [[1, 2, 3]]})),
+]  # fmt: skip
+
+TABLES = [  # the same for CSV
+    ("nothing", 400, "names in its first line", b""),
+    ("a header alone", 422, "got no row", HEADER),
+    ("semicolons", 422, "expected commas between names, got semicolons", (HEADER + LINE).replace(b",", b";")),
+    ("tabs", 422, "expected commas between names, got tabs", (HEADER + LINE).replace(b",", b"\t")),
+    ("bars", 422, "row 1: carrier: expected a value, got no such column", (HEADER + LINE).replace(b",", b"|")),
+    ("no header", 422, "expected a value, got no such column", LINE + LINE),
+    ("a short row", 422, "row 2: expected 4 values, one for each column, got 3", HEADER + LINE + b"a,b,c\n"),
+    ("a long row", 422, "row 1: expected 4 values, one for each column, got 5", HEADER + b"0," + LINE),
+    ("an empty line", 422, "row 2: expected 4 values, one for each column, got 0", HEADER + LINE + b"\n" + LINE),
+    ("a name twice", 422, '"origin": expected one column, got 2', HEADER.replace(b"carrier", b"origin") + LINE),
+    ("a column of row numbers", 422, 'column 1: expected a name, got ""', b"," + HEADER + b"0," + LINE),
+    ("a decimal comma", 422, 'row 1: distance: expected a number, got "7,19"', HEADER + LINE.replace(b"719", b'"7,19"')),
+    ("nan", 422, 'row 1: distance: expected a number, got "nan"', HEADER + LINE.replace(b"719", b"nan")),
+    ("an Arabic digit", 422, "row 1: distance: expected a number", HEADER + LINE.replace(b"719", "٣".encode())),
+    ("1e400", 422, "row 1: distance: expected a number", HEADER + LINE.replace(b"719", b"1e400")),
+    ("nothing in a cell", 422, "row 1: distance: expected a number, got nothing", HEADER + LINE.replace(b"719", b"")),
+    ("an open quote", 400, "expected CSV with each quote closed", HEADER + b'"' + LINE),
+    ("a NUL byte", 400, "NUL byte", HEADER + LINE.replace(b"EWR", b"E\0R")),
+    ("UTF-16", 400, "expected CSV in UTF-8", (HEADER + LINE).decode().encode("utf-16")),
+    ("latin-1", 400, "expected CSV in UTF-8", HEADER + LINE.replace(b"EWR", b"\xe9")),
+    ("a cell beyond the limit", 400, "field larger", HEADER + LINE.replace(b"719", b"7" * 200_000)),
+    ("ten million empty lines", 413, "at most 100000 rows", HEADER + b"\n" * 10_000_000),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "says", "body"), [pytest.param(*case[1:], id=case[0]) for case in ROWS])  # fmt: skip
+def test_json_is_refused_by_name(app, status, says, body):
+    "Status, row and column, and at both addresses the same sentence."
+    problem = check_problem(send(app, "POST", "/predict", body, Content_Type=JSON), status, says)
+    again = check_problem(send(app, "POST", "/invocations", body, Content_Type=JSON), status, says)
+    assert again["detail"] == problem["detail"]
+    if says.startswith("row ") and status == 422:
+        places = [f"row {error['row']}: {error['column']}" for error in problem["errors"]]
+        assert problem["detail"].startswith(places[0].rstrip(": "))
+
+
+@pytest.mark.parametrize(("status", "says", "body"), [pytest.param(*case[1:], id=case[0]) for case in TABLES])  # fmt: skip
+def test_csv_is_refused_by_name(app, status, says, body):
+    "The same for tables."
+    check_problem(send(app, "POST", "/predict", body, Content_Type=CSV), status, says)
+
+
+KINDS = [
+    {},
+    {"Content_Type": ""},
+    {"Content_Type": "json"},
+    {"Content_Type": EVIL},
+    {"Content_Type": "text/plain"},
+    {"Content_Type": "text/json"},
+    {"Content_Type": "application/x-parquet"},
+    {"Content_Type": "application/vnd.apache.arrow.stream"},
+    {"Content_Type": "application/x-www-form-urlencoded"},
+    {"Content_Type": "multipart/form-data; boundary=x"},
+    {"Content_Type": "application/json; charset=latin-1"},
+    {"Content_Type": "application/json; charset=utf-16"},
+    {"Content_Type": "text/csv; charset=windows-1252"},
+    {"Content_Type": "application/json, text/csv"},
+    {"Content_Type": "application/json" + " " * 5000 + "x"},
+]
+
+
+@pytest.mark.parametrize("headers", KINDS, ids=lambda headers: str(headers)[:60])
+def test_other_content_types_are_refused(app, headers):
+    "Nothing is guessed about a body that does not say what it is."
+    answer = send(app, "POST", "/predict", BODY, **headers)
+    check_problem(answer, 415, "expected content type application/json or text/csv")
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", gzip.compress(BODY)),
+        ("gzip", gzip.compress(b" " * 10**7, 1)),
+        ("deflate", zlib.compress(BODY)),
+        ("br", b"\x0b\x02\x80hello\x03"),
+        ("gzip, gzip", gzip.compress(gzip.compress(BODY))),
+        ("nonsense", BODY),
+    ],
+    ids=["gzip", "a bomb", "deflate", "br", "twice", "nonsense"],
+)
+def test_a_compressed_body_is_refused(app, coding, body):
+    "It is not unpacked, so it cannot explode."
+    answer = send(app, "POST", "/predict", body, Content_Type=JSON, Content_Encoding=coding)
+    check_problem(answer, 415, "compressed")
+
+
+LOST = [
+    *(
+        "/predict/",
+        "/Predict",
+        "/predict.json",
+        "/invocations/1",
+        "/.env",
+        "/static/",
+        "/%",
+        "/%zz",
+    ),
+    *("/%00", "/%ff", "/predict%00", "/static/app.css%00.png", "/static/nothing.css"),
+    *("/../../etc/passwd", "/static/../app.py", "/static/..%2fapp.py", "/static/%2e%2e%2fapp.py"),
+    *("/static//etc/passwd", "/artifacts/in_service.json", "/%3Cscript%3Ealert(1)%3C/script%3E"),
+    "/" + "a" * 9000,
+]
+
+
+@pytest.mark.parametrize("path", LOST, ids=lambda path: path[:40])
+def test_unknown_addresses_are_404(app, path):
+    "However they are written; nobody gets out of the folder of styles."
+    check_problem(send(app, "GET", path), 404, "not found")
+    status, headers, page = send(app, "GET", path, **BROWSER)
+    assert status == 404 and headers["content-type"].startswith("text/html")
+    assert b"<script" not in page and b"alert(1)" not in page.replace(
+        b"&lt;script&gt;alert(1)", b""
+    )
+
+
+METHODS = ("GET", "HEAD", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "get")
+READ = ("/livez", "/readyz", "/ping", "/metrics", "/openapi.json", "/card", "/docs")
+WRONG = [(method, "/predict", "POST") for method in METHODS]
+WRONG += [("POST", path, "GET") for path in READ]
+WRONG += [("GET", "/feedback", "POST"), ("DELETE", "/", "GET"), ("GET", "/invocations", "POST")]
+
+
+@pytest.mark.parametrize(("method", "path", "allowed"), WRONG)
+def test_other_methods_are_405(app, method, path, allowed):
+    "With the methods that are allowed."
+    answer = send(app, method, path)
+    assert allowed in answer[1]["allow"].split(", ")
+    if method == "HEAD":
+        assert answer[0] == 405
+    else:
+        check_problem(answer, 405, "not allowed")
+
+
+def test_head_and_options_are_answered(app):
+    "They ask about an address and get no body."
+    assert send(app, "HEAD", "/livez")[0] == 200
+    status, headers, _ = send(app, "OPTIONS", "/predict")
+    assert status == 200 and "POST" in headers["allow"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        (BROWSER["Accept"], "text/html"),
+        ("text/html", "text/html"),
+        ("application/json", "application/problem+json"),
+        ("application/problem+json", "application/problem+json"),
+        ("*/*", "application/problem+json"),
+        ("image/png", "application/problem+json"),
+        ("text/html;q=0.1, application/json", "application/problem+json"),
+        ("nonsense;q=x, ;;,/", "application/problem+json"),
+        ("", "application/problem+json"),
+        ("text/html;q=0", "application/problem+json"),
+        ("application/json, " * 500 + "*/*", "application/problem+json"),
+    ],
+    ids=lambda text: text[:30],
+)
+def test_a_page_only_for_a_browser_that_asks_for_it(app, accept, kind):
+    "A program gets a problem, whatever it accepts."
+    status, headers, body = send(app, "POST", "/predict", b"[]", Content_Type=JSON, Accept=accept)
+    assert status == 422 and headers["content-type"].split(";")[0] == kind
+    assert b"expected a list of rows" in body
+
+
+def test_a_page_shows_nothing_unescaped(app):
+    "What was sent is shown to a browser as text."
+    body = dump(FLIGHT | {"distance": EVIL, EVIL: "'\"&"})
+    status, headers, page = send(app, "POST", "/predict", body, Content_Type=JSON, **BROWSER)
+    assert status == 422 and headers["content-type"].startswith("text/html")
+    assert EVIL.encode() not in page and b"&lt;script&gt;" in page
+
+
+START = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+TABLE = START.replace(b"application/json", b"text/csv")
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def chunk(part):
+    "A piece of a body without a length."
+    return b"%x\r\n%s\r\n" % (len(part), part)
+
+
+def test_too_large_is_413(app):
+    "With a length it is not read at all."
+    length = b"Content-Length: %d\r\n\r\n"
+    check_problem(talk(app, START + length % (LIMIT + 1)), 413, "")
+    check_problem(talk(app, START + length % 10**15), 413, "")
+    check_problem(talk(app, TABLE + length % (LIMIT + 1)), 413, "")
+
+
+@pytest.mark.parametrize("start", [START, TABLE], ids=["JSON", "CSV"])
+def test_too_large_without_a_length_is_413(app, start):
+    "It is read up to the limit, and nothing is made of what was read."
+    row = LINE if start is TABLE else b" "
+    head = HEADER + LINE if start is TABLE else b"[" + BODY
+    piece = chunk(row * (2**20 // len(row)))
+    answer = talk(app, start + CHUNKED + chunk(head), *[piece] * 17, b"0\r\n\r\n")
+    assert answer[0] in (411, 413), answer
+    check_problem(answer, answer[0], "")
+
+
+@pytest.mark.parametrize("start", [START, TABLE], ids=["JSON", "CSV"])
+def test_a_body_that_ends_too_early_is_400(app, start):
+    "Rows that were on their way when the line broke must not be left out in silence."
+    body = HEADER + LINE if start is TABLE else BODY
+    answer = talk(
+        app, start + b"Content-Length: %d\r\n\r\n" % (len(body) + len(LINE)), body, end=True
+    )
+    check_problem(answer, 400, "")
+
+
+@pytest.mark.parametrize(
+    "rest", [b"", b"25\r\n2013-", b"zz\r\n"], ids=["no end", "half", "nonsense"]
+)
+def test_a_table_in_pieces_that_ends_too_early_is_refused(app, rest):
+    "Without a length nobody could tell half a table from a whole one."
+    answer = talk(app, TABLE + CHUNKED + chunk(HEADER + LINE), rest, end=True)
+    assert answer[0] in (400, 411), answer
+
+
+def test_json_in_pieces_is_read(app):
+    "JSON says itself where it ends."
+    status, _, body = talk(app, START + CHUNKED, chunk(BODY[:20]), chunk(BODY[20:]), b"0\r\n\r\n")
+    assert status == 200 and len(json.loads(body)["predictions"]) == 1
+    check_problem(talk(app, START + CHUNKED + chunk(BODY[:50]), end=True), 400, "expected JSON")
+
+
+GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n"
+BROKEN = [  # refused by the server before the app sees it
+    ("no request", {400}, b"\0\1\2 nonsense\r\n\r\n"),
+    ("TLS", {400}, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 50),
+    ("HTTP/9.9", {400, 505}, b"GET /livez HTTP/9.9\r\nHost: x\r\n\r\n"),
+    ("a method with a sign", {400}, b"G@T /livez HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ("a space in the path", {400}, b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ("a raw byte in the path", {400, 404}, b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ("a path of 100,000", {414}, b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ("a header of a million", {431}, GET + b"X-A: " + b"a" * 10**6 + b"\r\n\r\n"),
+    ("5,000 headers", {431}, GET + b"".join(b"X-%d: a\r\n" % i for i in range(5000)) + b"\r\n"),
+    ("a NUL in a header", {400}, GET + b"X-A: a\0b\r\n\r\n"),
+    ("a header without a name", {400}, GET + b": a\r\n\r\n"),
+    ("a header over two lines", {400}, GET + b"X-A: a\r\n b\r\n\r\n"),
+    ("a length below zero", {400}, START + b"Content-Length: -5\r\n\r\n"),
+    ("a length in words", {400}, START + b"Content-Length: five\r\n\r\n"),
+    ("two lengths", {400}, START + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n" + BODY),
+    ("an absurd length", {400, 413}, START + b"Content-Length: " + b"9" * 40 + b"\r\n\r\n"),
+    ("an unknown transfer", {400, 501}, START + b"Transfer-Encoding: gzip\r\n\r\n" + BODY),
+    ("a websocket", {400, 404}, GET + b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: "
+     b"dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("statuses", "sent"), [pytest.param(*case[1:], id=case[0]) for case in BROKEN])  # fmt: skip
+def test_what_is_no_http_is_refused(app, statuses, sent):
+    "By the server itself, with a status and without a word of ours."
+    status, _, body = talk(app, sent)
+    assert status in statuses, (status, body)
+    assert len(body) < 1000
+
+
+FEEDBACK = [
+    ("nothing", 400, "expected JSON", b""),
+    ("half", 400, "expected JSON", b'{"id": "a"'),
+    ("deep", 400, "expected JSON", b"[" * 100_000),
+    ("a lone surrogate", 400, "expected JSON", b'{"id": "\\ud800", "label": "late"}'),
+    ("null", 422, "expected an id and a label", b"null"),
+    ("a number", 422, "expected an id and a label", b"7"),
+    ("an empty object", 422, "expected an id and a label", b"{}"),
+    ("no label", 422, "expected an id and a label", b'{"id": "a"}'),
+    ("no id", 422, "expected an id and a label", b'{"label": "late"}'),
+    ("a number for the id", 422, "expected an id and a label", b'{"id": 7, "label": "late"}'),
+    ("null for the label", 422, "expected an id and a label", b'{"id": "a", "label": null}'),
+    ("true for the label", 422, "expected an id and a label", b'{"id": "a", "label": true}'),
+    ("an id of 100,000 letters", 422, "expected an id and a label", b'{"id": "' + b"x" * 100_000 + b'", "label": "late"}'),
+    ("something more", 422, "expected an id and a label", b'{"id": "a", "label": "late", "when": 1}'),
+    ("a list of lists", 422, "expected an id and a label", b'[["a", "late"]]'),
+    ("a label given twice", 422, "label: expected one value, got 2", b'{"id": "a", "label": "late", "label": "on time"}'),
+    ("an unknown label", 422, 'label: expected one of on time, late, got "early"', b'{"id": "a", "label": "early"}'),
+    ("a script for a label", 422, "label: expected one of", dump({"id": "a", "label": EVIL})),
+    ("an unknown id", 404, "", b'{"id": "nobody-0", "label": "late"}'),
+    ("an unknown id in a list", 404, "", b'[{"id": "nobody-0", "label": "late"}]'),
+    ("an id with SQL", 404, "", b'{"id": "x\' or 1=1 --", "label": "late"}'),
+    ("an id with NUL", 404, "", b'{"id": "x\\u0000", "label": "late"}'),
+    ("an empty id", 404, "", b'{"id": "", "label": "late"}'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "says", "body"), [pytest.param(*case[1:], id=case[0]) for case in FEEDBACK])  # fmt: skip
+def test_feedback_is_refused_by_name(app, status, says, body):
+    "What really happened is as easily misread as a row."
+    answer = send(app, "POST", "/feedback", body, Content_Type=JSON)
+    check_problem(answer, status, says)
+
+
+def test_feedback_that_does_not_say_what_it_is_is_415(app):
+    "The same rule as for rows."
+    body = b'{"id": "a", "label": "late"}'
+    for headers in (
+        {},
+        {"Content_Type": CSV},
+        {"Content_Type": "application/json; charset=latin-1"},
+    ):
+        check_problem(send(app, "POST", "/feedback", body, **headers), 415, "expected")
+    answer = send(app, "POST", "/feedback", body, Content_Type=JSON, Content_Encoding="gzip")
+    check_problem(answer, 415, "compressed")
+
+
+def test_another_word_about_the_same_prediction_is_409(app):
+    "Saying the same again changes nothing; saying something else names both."
+    answer = send(app, "POST", "/predict", BODY, Content_Type=JSON)
+    said = {"id": json.loads(answer[2])["predictions"][0]["id"], "label": "late"}
+    for _ in range(2):
+        assert send(app, "POST", "/feedback", dump(said), Content_Type=JSON)[0] == 200
+    answer = send(app, "POST", "/feedback", dump(said | {"label": "on time"}), Content_Type=JSON)
+    problem = check_problem(answer, 409, "late")
+    assert "on time" in problem["detail"]
+
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "body"),
+    [
+        (415, JSON, BODY),
+        (415, "multipart/form-data; boundary=x", b"--x--"),
+        (415, "", b"origin=EWR"),
+        (422, FORM, b""),
+        (422, FORM, b"origin=%ff%fe&distance=%00"),
+        (422, FORM, b"&&&===%%%"),
+        (422, FORM, b"origin=" + b"x" * 100_000),
+        (422, FORM, b"distance=" + EVIL.encode()),
+        (422, FORM, b"&".join(b"a%d=1" % i for i in range(20_000))),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_broken_form_is_refused(app, status, kind, body):
+    "A form that nobody filled in by hand."
+    got, _, page = send(app, "POST", "/", body, Content_Type=kind, **BROWSER)
+    assert got == status and EVIL.encode() not in page and b"Traceback" not in page
+
+
+def scores(app, body, kind=JSON, path="/predict"):
+    "The scores of an answer that has to be 200; no warning."
+    status, _, answer = send(app, "POST", path, body, Content_Type=kind)
+    assert status == 200, answer
+    predictions = json.loads(answer)["predictions"]
+    assert not any(prediction["warnings"] for prediction in predictions)
+    return [prediction["score"] for prediction in predictions]
+
+
+@pytest.fixture(scope="module")
+def plain(app):
+    "The score of the plain row, which is not that of other rows."
+    (score,) = scores(app, BODY)
+    for other in (
+        {"distance": 100},
+        {"origin": "JFK"},
+        {"departs_at": "2013-07-05T06:30:00-04:00"},
+    ):
+        assert scores(app, dump(FLIGHT | other)) != [score]
+    return score
+
+
+SAME = [  # what has to be read, and to mean the plain row
+    ("a list", JSON, dump([FLIGHT])),
+    ("another order", JSON, dump(dict(reversed(FLIGHT.items())))),
+    ("719.0", JSON, swap(b"719", b"719.0")),
+    ("7.19e2", JSON, swap(b"719", b"7.19e2")),
+    ("7190E-1", JSON, swap(b"719", b"7190E-1")),
+    ("719 and 30 zeros", JSON, swap(b"719", b"719." + b"0" * 30)),
+    ("an escaped name", JSON, swap(b"distance", b"\\u0064ist\\u0061nce")),
+    ("an escaped value", JSON, swap(b"EWR", b"\\u0045W\\u0052")),
+    ("spaces everywhere", JSON, b" \r\n\t" + json.dumps([FLIGHT], separators=(" ,\t", "\r\n: "), indent=8).encode() + b"\n \n"),
+    ("another column that is known", JSON, dump(FLIGHT | {"tail": 'N1":"', "air_time": None})),
+    ("the same moment in UTC", JSON, swap(b"18:30:00-04:00", b"22:30:00Z")),
+    ("the same moment in India", JSON, dump(FLIGHT | {"departs_at": "2013-07-06T04:00:00+05:30"})),
+    ("columns and data", JSON, dump({"columns": NAMES, "data": [VALUES]})),
+    ("columns in another order", JSON, dump({"columns": NAMES[::-1], "data": [VALUES[::-1]]})),
+    ("dataframe_split", JSON, dump({"dataframe_split": {"index": [7], "columns": NAMES, "data": [VALUES]}})),
+    ("dataframe_records", JSON, dump({"dataframe_records": [FLIGHT]})),
+    ("instances", JSON, dump({"instances": [FLIGHT], "parameters": {}})),
+    ("inputs", JSON, dump({"inputs": [FLIGHT], "params": None})),
+    ("inputs by column", JSON, dump({"inputs": {name: [value] for name, value in FLIGHT.items()}})),
+    ("charset", "application/json; charset=utf-8", BODY),
+    ("charset in quotes", 'Application/JSON;charset="UTF-8"', BODY),
+    ("CSV", CSV, HEADER + LINE),
+    ("CSV with a byte order mark", CSV, b"\xef\xbb\xbf" + HEADER + LINE),
+    ("CSV of Windows", "text/csv; charset=utf-8; header=present", (HEADER + LINE).replace(b"\n", b"\r\n")),
+    ("CSV without a last line break", CSV, HEADER + LINE[:-1]),
+    ("CSV in quotes", CSV, b'"' + HEADER.strip().replace(b",", b'","') + b'"\n' + LINE.replace(b"EWR", b'"EWR"')),
+    ("CSV with 7.19e2", CSV, HEADER + LINE.replace(b"719", b"+7.19e2")),
+    ("CSV with a known column", CSV, b'tail,' + HEADER + b'"N,1"",\n2",' + LINE),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "body"), [pytest.param(*case[1:], id=case[0]) for case in SAME])
+def test_what_is_unusual_but_plain_means_the_same(app, plain, kind, body):
+    "The very same score as the plain request, at both addresses."
+    assert scores(app, body, kind) == scores(app, body, kind, "/invocations") == [plain]
+
+
+def test_rows_are_answered_in_their_order(app, plain):
+    "However many there are, and in each form."
+    rows = [FLIGHT | {"distance": 100 + place % 900} for place in range(2000)]
+    rows[1234] = FLIGHT
+    listed = scores(app, dump(rows))
+    assert listed[1234] == plain and Counter(listed).most_common(1)[0][1] < 2000
+    split = {"columns": NAMES, "data": [list(row.values()) for row in rows]}
+    table = HEADER + b"".join(LINE.replace(b"719", b"%d" % row["distance"]) for row in rows)
+    assert listed == scores(app, dump(split)) == scores(app, table, CSV)
