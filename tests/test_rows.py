@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlprod.app.columns import MISSING, UNKNOWN, RowsError, read_features
-from mlprod.app.rows import encode_rows
+from mlprod.app.columns import MISSING, UNKNOWN, RowsError, examine, read_features
+from mlprod.app.rows import encode_rows, read_column, read_list, read_part, read_series
 
 NOTHING = {"may_be_missing": True, "range": None, "values": None, "timezone": None}
 CONTRACT = {
@@ -142,6 +142,128 @@ def test_whatever_comes_is_encoded_or_refused_with_row_and_column(row):
         assert all(problem.row == 2 and problem.column for problem in error.problems)
     else:
         assert matrix.shape == (2, 8) and np.isfinite(matrix).all()
+
+
+plain = {
+    "price": st.integers(-(10**20), 10**20) | st.floats(-1e30, 1e30),
+    "shop": st.sampled_from(["harbour", "station", "été"]),
+    "at": moments.map(datetime.isoformat),
+}
+strange = (
+    st.none()
+    | st.booleans()
+    | st.floats()
+    | st.sampled_from([10**400, -(10**30) * 2, pd.NaT, pd.NA, np.float32(2), np.float32("nan")])
+    | st.sampled_from(["7", "nan", "", "\ud800"])
+    | st.sampled_from(["2024-05-31", "2024-05-31T18:00", "1969-12-31T23:59:59Z", "9999-12-31T23Z"])
+    | st.datetimes(datetime(1960, 1, 1), datetime(2110, 1, 1), timezones=st.none() | offsets)
+    | st.lists(st.integers(), max_size=1)
+    | words
+)
+columns = st.sampled_from([f.columns[name] for f in (FEATURES, STRICT) for name in plain])
+
+
+def tidy(read):
+    "What was read, so that two ways to say the same number, or nothing, are equal."
+    read = read if isinstance(read, list) else read.tolist()
+    read = [float(value) if isinstance(value, int) else value for value in read]
+    nothing = [value is None or value != value for value in read]
+    return [None if no else value for value, no in zip(read, nothing, strict=True)]
+
+
+def as_definition(values, column, given):
+    "Hold what the shortcut makes of a column against the definition, value by value."
+    wanted, problems = examine(values, column, range(1, len(values) + 1))
+    read, found = read_column(given, column)
+    assert found == problems
+    wrong = {problem.row - 1 for problem in problems if problem.reason != "unknown"}
+    pairs = enumerate(zip(tidy(read), tidy(wanted), strict=True))
+    assert all(got == want for place, (got, want) in pairs if place not in wrong)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data(), columns)
+def test_a_list_is_read_as_the_definition_says(data, column):
+    "Whether all is plain or something strange is in it: same values, same problems."
+    values = data.draw(st.lists(plain[column.name], min_size=1, max_size=8))
+    assert read_list(values, column) is not None
+    as_definition(values, column, values)
+    for value in data.draw(st.lists(strange, max_size=3)):
+        values.insert(data.draw(st.integers(0, len(values))), value)
+    as_definition(values, column, values)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data(), columns)
+def test_a_column_of_a_table_is_read_as_the_definition_says(data, column):
+    "Of objects, whatever they are: what pandas calls missing is None."
+    values = data.draw(st.lists(plain[column.name] | strange, min_size=1, max_size=8))
+    series = pd.Series(values, dtype=object, index=[7] * len(values))
+    values = [None if no else value for value, no in zip(values, series.isna(), strict=True)]
+    as_definition(values, column, series)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data(), columns)
+def test_a_typed_column_of_a_table_is_read_as_the_definition_says(data, column):
+    "With the types that Parquet, CSV and pandas bring, fit for the column or not."
+    some, dtype = data.draw(
+        st.sampled_from(
+            [
+                (st.floats(), "float64"),
+                (st.floats(width=32), "float32"),
+                (st.integers(-(2**63), 2**63 - 1), "int64"),
+                (st.none() | st.integers(-(2**63), 2**63 - 1), "Int64"),
+                (st.booleans(), "bool"),
+                (st.none() | st.booleans(), "boolean"),
+                (st.none() | plain["shop"] | words, "str"),
+                (st.none() | plain["shop"] | words, "string"),
+                (st.none() | plain["shop"] | words, "category"),
+                (st.none() | st.integers(0, 3), "category"),
+                (st.none() | moments, "datetime64[us, UTC]"),
+                (st.none() | moments, "datetime64[ns, America/New_York]"),
+                (st.none() | moments, "datetime64[s, Asia/Kolkata]"),
+                (st.none() | moments.map(lambda at: at.replace(tzinfo=None)), "datetime64[us]"),
+            ]
+        )
+    )
+    values = data.draw(st.lists(some, max_size=8))
+    if dtype.startswith("datetime64[s"):
+        values = [value and value.replace(microsecond=0) for value in values]
+    if "," in dtype:
+        series = pd.to_datetime(pd.Series(values, dtype=object), utc=True).astype(dtype)
+    else:
+        series = pd.Series(values, dtype=dtype)
+    objects = series.astype(object)
+    as_definition(objects.where(series.notna(), None).tolist(), column, series)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.none() | moments, min_size=1, max_size=8), st.sampled_from([FEATURES, STRICT]))
+def test_parts_are_the_same_from_a_list_and_from_a_table(values, features):
+    "Of every moment, and of missing ones."
+    column = features.columns["at"]
+    local = [value and value.astimezone(column.zone) for value in values]
+    series = pd.to_datetime(pd.Series(values, dtype=object), utc=True)
+    told, _ = read_series(series.astype("datetime64[us, UTC]"), column)
+    for part in ("hour", "weekday", "day", "month"):
+        assert tidy(read_part(local, part)) == tidy(read_part(told, part))
+
+
+def test_whole_numbers_are_rounded_once_to_float64_and_then_to_float32():
+    "As a table's int64 is: rounding at once would differ for this one."
+    odd = 2**59 + 2**35 + 1
+    for rows in ([GOOD | {"count": odd}], pd.DataFrame([GOOD | {"count": odd}])):
+        assert encode_rows(rows, FEATURES)[0][0, 6] == np.float32(float(odd)) == 2.0**59
+
+
+def test_a_matrix_is_what_the_model_wants():
+    "float32, row after row in memory, however many rows and wherever from."
+    for number in (0, 1, 2, 100):
+        for rows in ([GOOD] * number, pd.DataFrame([GOOD] * number)):
+            matrix, _ = encode_rows(rows, FEATURES)
+            assert matrix.shape == (number, 8) and matrix.dtype == np.float32
+            assert matrix.flags.c_contiguous
 
 
 def test_unknown_and_missing_have_codes_of_their_own():

@@ -108,7 +108,7 @@ def read_value(
 ) -> float | datetime | None:  # number, code of a category, moment in the column's zone; or missing
     "Read one value; raises ValueRefused where it breaks the contract."
     kind, expected = column.kind, WORDS[column.kind]
-    if value is None or (kind == "number" and value != value):  # NaN alone differs from itself
+    if value is None or (isinstance(value, Real | datetime) and value != value):  # NaN, NaT
         if not column.may_be_missing:
             raise ValueRefused(f"expected {expected}, got nothing", "missing")
         return MISSING if kind == "category" else None
