@@ -180,8 +180,9 @@ def test_without_an_artifact_that_can_be_trusted_nothing_is_served(app, saved):
     artifacts, body = app / "artifacts", json.dumps(rows[:1]).encode()
     spoilt = spoil(artifacts, other, penguins)
     shutil.rmtree(artifacts / good.name)
-    put_into_service(artifacts, spoilt[3][1])
+    (artifacts / "in_service.json").unlink()
     with serving(app) as address:
+        assert wait_for(address, "in_service.json not found")[0] == 503, "from the start"
         for what, version, said in spoilt:
             put_into_service(artifacts, version)
             status, answer = wait_for(address, version)
@@ -189,8 +190,6 @@ def test_without_an_artifact_that_can_be_trusted_nothing_is_served(app, saved):
             assert str(artifacts) not in answer and "\n" not in json.loads(answer)["detail"], what
             assert fetch(f"{address}/livez")[0] == 200, what
             assert fetch(f"{address}/predict", body, **JSON)[0] == 503, what
-        (artifacts / "in_service.json").unlink()
-        assert wait_for(address, "in_service.json not found")[0] == 503
         shutil.copytree(good, artifacts / good.name)
         put_into_service(artifacts, good.name)
         assert wait_for(address, good.name)[0] == 200
