@@ -295,9 +295,21 @@ def image(app):
         shutil.rmtree(folder)
 
 
+def paths_that_are_asked(app):
+    "Those of the probes, the scrape and the health check, and those that the pages name."
+    annotations = KUBERNETES["Deployment"]["spec"]["template"]["metadata"]["annotations"]
+    paths = {probe["httpGet"]["path"] for probe in PROBES} | {annotations["prometheus.io/path"]}
+    paths |= {RENDER["healthCheckPath"], *re.findall(r"'GET', '(/\w+)'", health_check()[0][-1])}
+    text = (app / "DEPLOY.md").read_text(encoding="utf-8")
+    paths |= set(re.findall(r"curl http://127\.0\.0\.1:8080(/\w+)", text))
+    paths |= set(re.findall(r"(?:health-route |CHECK_PATH=)(/\w+)", text))
+    readme = (app / "README.md").read_text(encoding="utf-8")
+    return paths | set(re.findall(r"`GET (/[\w.]*)`", readme))
+
+
 @pytest.mark.timeout(300)
-def test_the_image_runs_alone_on_a_file_system_that_is_read_only(image, example):
-    "With its own requirements, as its own user; it writes temporary files and the log, no more."
+def test_the_image_runs_alone_on_a_file_system_that_is_read_only(image, app, example):
+    "With its own requirements, as its own user; it answers everything, and leaves only the log."
     folder, python, user = image
     absent = "from importlib.util import find_spec as f; print(f('mlprod'), f('pandas'), f('pip'))"
     assert run_as(user, python, "-I", "-c", absent, cwd="/").stdout.split() == ["None"] * 3
@@ -308,14 +320,15 @@ def test_the_image_runs_alone_on_a_file_system_that_is_read_only(image, example)
     given = {"PORT": port, "TMPDIR": str(folder / "tmp"), "TEMP": str(folder / "tmp")}
     given["PREDICTION_LOG"] = str(folder / "log" / Path(log_file()).name)
     with running(folder / "srv", port, python, user=user, **given) as address:
-        assert fetch(address + "/readyz")[0] == 200
-        assert fetch(address + "/", **BROWSER)[0] == 200
         ask(address + "/predict", example)
+        answers = {path: fetch(address + path)[0] for path in paths_that_are_asked(app)}
         (_, *command), _ = health_check()
         healthy = run_as(user, python, *command, env=os.environ | settings() | {"PORT": port})
         assert (healthy.returncode, healthy.stderr) == (0, "")
     sick = run_as(user, python, *command, env=os.environ | settings() | {"PORT": port})
     assert sick.returncode == 1
+    assert {"/", "/livez", "/readyz", "/ping", "/metrics", "/openapi.json"} <= set(answers)
+    assert {path for path, status in answers.items() if status != 200} == set()
     assert seen(folder / "srv") == before
     assert list((folder / "log").iterdir()) and not list((folder / "tmp").iterdir())
 
@@ -323,8 +336,9 @@ def test_the_image_runs_alone_on_a_file_system_that_is_read_only(image, example)
 def test_only_what_the_app_runs_on_gets_into_the_image(image, app):
     "No notes, no secrets, no log: whoever may pull the image may read it."
     names = {path.name for path in (image[0] / "srv").iterdir()} - {"__pycache__"}
-    modules = {path.name for path in app.glob("*.py")}
-    assert names == modules | {"artifacts", "requirements.txt", "static", "templates"}
+    generated = {name.split("/")[0] for name in json.loads((app / "generated.json").read_text())}
+    assert {path.name for path in app.glob("*.py")} < names < generated
+    assert not {name for name in names if name.endswith((".md", ".yaml", "file"))}
 
 
 # ---- The files ---------------------------------------------------------------------------------
@@ -492,23 +506,6 @@ def test_render_and_the_space_fit_the_image():
     assert (matter["sdk"], matter["app_port"]) == ("docker", IMAGE_PORT)
 
 
-def test_every_path_that_is_asked_for_health_answers(app):
-    "Those of the probes, the scrape, the health check, and the commands in DEPLOY.md."
-    annotations = KUBERNETES["Deployment"]["spec"]["template"]["metadata"]["annotations"]
-    paths = {probe["httpGet"]["path"] for probe in PROBES} | {annotations["prometheus.io/path"]}
-    paths |= {RENDER["healthCheckPath"], *re.findall(r"'GET', '(/\w+)'", health_check()[0][-1])}
-    text = (app / "DEPLOY.md").read_text(encoding="utf-8")
-    paths |= set(re.findall(r"curl http://127\.0\.0\.1:8080(/\w+)", text))
-    paths |= set(re.findall(r"(?:health-route |CHECK_PATH=)(/\w+)", text))
-    readme = (app / "README.md").read_text(encoding="utf-8")
-    paths |= set(re.findall(r"`GET (/[\w.]*)`", readme))
-    port = free_port()
-    with running(app, port, PORT=str(port), WORKERS="1") as address:
-        answers = {path: fetch(address + path)[0] for path in paths}
-    assert {path for path, status in answers.items() if status != 200} == set()
-    assert {"/livez", "/readyz", "/ping", "/metrics"} <= set(answers)
-
-
 def test_the_pages_name_files_and_sections_that_there_are(app):
     "Whoever follows README.md or DEPLOY.md finds what they speak of."
     named, text = set(), ""
@@ -517,6 +514,7 @@ def test_the_pages_name_files_and_sections_that_there_are(app):
         named |= set(re.findall(r"`([\w/]+\.(?:py|yaml|md|txt))`|\]\(([\w.]+\.md)\)", text))
     names = {name for pair in named for name in pair if name}
     assert {name for name in names if not (app / name).is_file()} == set()
+    assert {path.name for path in app.glob("*.py")} <= names
     sections = re.findall(r"^## (.*)$", text, re.MULTILINE)
     anchors = {section.lower().replace(" ", "-") for section in sections}
     assert set(re.findall(r"\]\(#([\w-]+)\)", text)) <= anchors
