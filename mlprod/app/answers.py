@@ -53,7 +53,8 @@ def answer_rows(
     for warning in warnings:
         predictions[warning.row - 1].warnings.append(f"{warning.column}: {warning.text}")
     ROWS.inc(len(rows))
-    WARNINGS.inc(len(warnings))
+    if warnings:
+        WARNINGS.inc(len(warnings))
     if writer:
         writer.write(artifact, predictions, rows)
     return predictions, scores
