@@ -100,18 +100,23 @@ def run_line(options: argparse.Namespace) -> int:
 # %% ../nbs/20_cli.ipynb #7a9d18ef
 def choose_lessons(
     folder: Path,  # nbs/
-    numbers: list[str],  # such as 3 or 03; none: all but the production line
+    numbers: list[str],  # such as 3, 03 or 09a; 9: all parts of it; none: all but the line
 ) -> list[Path]:
     "Find the lessons with these numbers."
-    lessons = {int(path.name[:2]): path for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))}
+    paths = sorted(folder.glob("[0-9][0-9]*_*.ipynb"))
+    lessons = {path.stem.partition("_")[0]: path for path in paths}
     if not numbers:
-        chosen = [path for path in lessons.values() if path.stem != "18_run"]
+        chosen = [path for path in paths if path.stem != "18_run"]
         return [path for path in [folder / "index.ipynb"] if path.is_file()] + chosen
+    chosen = []
     for number in numbers:
-        if not number.isdigit() or int(number) not in lessons:
-            known = ", ".join(f"{n}" for n in lessons)
-            raise CommandError(f"no lesson {number}; there are {known}")
-    return [lessons[int(number)] for number in numbers]
+        digits = re.match(r"\d*", number)[0]
+        wanted = digits.zfill(2) + number[len(digits) :].lower()
+        found = [path for name, path in lessons.items() if wanted in (name, name[:2])]
+        if not found:
+            raise CommandError(f"no lesson {number}; there are {', '.join(lessons)}")
+        chosen += found
+    return chosen
 
 
 def run_lessons(options: argparse.Namespace) -> int:

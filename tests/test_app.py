@@ -361,3 +361,12 @@ def test_platforms_are_answered_where_they_ask(flights, monkeypatch):
         answer = client.post(path, data=body, content_type=kind)
         assert len(answer.json["predictions"]) == 1
     assert client.get("/readyz").status_code == 200
+
+
+def test_one_address_may_be_asked_for_health_and_predictions(flights, monkeypatch):
+    "As on Vertex AI, where both are the same unless somebody says otherwise."
+    for name in ("AIP_PREDICT_ROUTE", "AIP_HEALTH_ROUTE"):
+        monkeypatch.setenv(name, "/v1/endpoints/7")
+    client = create_app(flights, HOME).test_client()
+    assert client.get("/v1/endpoints/7").status_code == 200
+    assert client.post("/v1/endpoints/7", json={"instances": [FLIGHT]}).status_code == 200

@@ -162,7 +162,7 @@ def test_one_lesson_by_its_number(project):
 
     assert run("lessons", "1", cwd=project)[0] == 0
     status, _, err = run("lessons", "7", cwd=project)
-    assert (status, err) == (1, "mlprod: no lesson 7; there are 1, 2\n")
+    assert (status, err) == (1, "mlprod: no lesson 7; there are 01, 02\n")
 
 
 @posix

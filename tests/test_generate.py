@@ -14,7 +14,6 @@ from make_artifacts import BROWSER, ROOT, fetch, make_artifact, serving, to_json
 from mlprod.app.model import ArtifactError
 from mlprod.app.rows import encode_rows
 from mlprod.generate import GenerateError, check_app, generate_app, library_files
-from mlprod.package import promote, roll_back
 
 
 @pytest.fixture(scope="module", params=["flights", "penguins"])
@@ -217,25 +216,3 @@ def test_an_app_that_cannot_start_ends(flights, tmp_path):
         [sys.executable, "serve.py"], cwd=app, capture_output=True, text=True, timeout=20
     )
     assert done.returncode == 1 and done.stderr.count("No module named 'nowhere'") == 1
-
-
-def test_a_new_version_is_taken_without_a_restart(tmp_path):
-    "Promoting and rolling back beneath a running server: each answer is whole, and none fails."
-    folder = tmp_path / "artifacts"
-    model, rows = make_artifact("flights", folder)
-    app = generate_app(folder, tmp_path / "app")
-    make_artifact("flights", folder, "ridge")
-    pointer = json.loads((folder / "in_service.json").read_text())
-    served = app / "artifacts"
-    shutil.copytree(folder / pointer["version"], served / pointer["version"])
-    body = json.dumps(to_json_rows(rows.head(1), model.features)).encode()
-    answers = set()
-    with serving(app) as address:
-        for number in range(50):
-            roll_back(served) if number % 2 else promote(served, pointer["version"])
-            status, _, reply = fetch(f"{address}/predict", body, Content_Type="application/json")
-            assert status == 200
-            answer = json.loads(reply)
-            answers.add((answer["version"], answer["predictions"][0]["score"]))
-    assert {version for version, _ in answers} == {pointer["version"], pointer["previous"]}
-    assert len(answers) == 2

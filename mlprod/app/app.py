@@ -92,12 +92,13 @@ def create_app(
     app.register_blueprint(api)
     app.register_blueprint(pages)
     explain_errors(app)
-    routes = {rule.rule for rule in app.url_map.iter_rules()}
+    rules = {(rule.rule, method) for rule in app.url_map.iter_rules() for method in rule.methods}
     for name, view in ASKED_AT.items():
-        path = os.environ.get(name)
-        if path and path not in routes:
-            app.add_url_rule(path, name, view, methods=["POST"] if view is predict else ["GET"])
-            routes.add(path)
+        path, method = os.environ.get(name), "POST" if view is predict else "GET"
+        if path and (path, method) not in rules:
+            app.add_url_rule(path, name, view, methods=[method])
+            rules.add((path, method))
+    app.routes = frozenset(path for path, _ in rules)
     asked = os.environ.get("AIP_PREDICT_ROUTE", "/predict")
-    app.routes, app.predict_routes = frozenset(routes), {"/predict", "/invocations", asked}
+    app.predict_routes = {"/predict", "/invocations", asked}
     return app

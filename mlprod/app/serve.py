@@ -65,6 +65,7 @@ if __name__ == "__main__":
     port = read_number(8080, "PORT", "AIP_HTTP_PORT", "AWS_LWA_PORT")
     workers = read_number(2, "WORKERS")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers share the cores as it is
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime would report to its maker
     with TemporaryDirectory(prefix="app-metrics-", ignore_cleanup_errors=True) as folder:
         os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)  # the workers add up there
         try:
