@@ -1,18 +1,16 @@
-"""What the app said and what then really happened, and never in a request's way."""
+"""What the app said, what then really happened, and for how long anybody may look at it."""
 
 import json
 import sqlite3
-import threading
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 TABLE = """
 create table if not exists predictions (
-    id text primary key,
+    id text primary key,      -- begins with the time, see first_id
     at real not null,         -- seconds since 1970, UTC
     version text not null,    -- of the artifact that answered
-    row text not null,        -- JSON: the columns that the model looked at
+    row text not null,        -- JSON: the columns that the model looked at, but the personal ones
     score real not null,
     decision text not null,
     label text,               -- what then really happened; empty until somebody tells
@@ -21,49 +19,60 @@ create table if not exists predictions (
 """
 
 
-class Entry(NamedTuple):
-    "One prediction as it is logged."
-
-    id: str
-    row: dict
-    score: float
-    decision: str
-
-
 def open_log(
     path: str | Path,  # of the SQLite file; made where there is none
     timeout: float = 1.0,  # seconds to wait while another process writes
 ) -> sqlite3.Connection:
-    "Open the log for this thread; raises sqlite3.Error where that cannot be done."
-    log = sqlite3.connect(path, timeout=timeout, isolation_level=None)
+    "Open the log; raises sqlite3.Error where that cannot be done."
+    log = sqlite3.connect(path, timeout, isolation_level=None, check_same_thread=False)
     until = time.monotonic() + timeout
-    while True:
-        try:
-            log.execute("pragma journal_mode = wal")  # readers do not wait for the writer
-            break
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > until:
-                raise
-            time.sleep(0.01)  # for this one statement SQLite does not wait itself
-    log.execute("pragma synchronous = normal")
-    log.execute(TABLE)
+    try:
+        while True:
+            try:
+                log.execute("pragma journal_mode = wal")  # readers do not wait for the writer
+                break
+            except sqlite3.OperationalError as error:
+                if not is_locked(error) or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)  # for this one statement SQLite does not wait itself
+        log.execute("pragma synchronous = normal")
+        log.execute(TABLE)
+    except sqlite3.Error:
+        log.close()
+        raise
     return log
+
+
+def is_locked(error: sqlite3.Error) -> bool:
+    "Say whether all that is wrong is that somebody else writes."
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def first_id(
+    at: float,  # seconds since 1970, UTC
+) -> str:  # sixteen hexadecimal digits
+    "Give what the ids of predictions made at this moment begin with; later ones sort after it."
+    return f"{max(0, int(at * 1e9)):016x}"
+
+
+LINE, AT_ONCE = "(?, ?, ?, ?, ?, ?, null, null)", 500  # SQLite takes 32,766 values a statement
 
 
 def log_predictions(
     log: sqlite3.Connection,
-    version: str,  # of the artifact that answered
-    entries: list[Entry],
+    lines: list[tuple],  # each id, at, version, row as JSON, score, decision
 ) -> None:
-    "Write what one request was answered, all of it or nothing."
-    now = time.time()
-    lines = [(item.id, now, version, json.dumps(item.row), *item[2:]) for item in entries]
+    "Write predictions, all of them or none; raises sqlite3.Error."
     log.execute("begin immediate")
     try:
-        log.executemany("insert into predictions values (?, ?, ?, ?, ?, ?, null, null)", lines)
+        for start in range(0, len(lines), AT_ONCE):
+            some = lines[start : start + AT_ONCE]
+            sql = "insert into predictions values " + ", ".join([LINE] * len(some))
+            log.execute(sql, [value for line in some for value in line])
         log.execute("commit")
     except BaseException:
-        log.execute("rollback")
+        if log.in_transaction:  # after some errors SQLite has ended it already
+            log.execute("rollback")
         raise
 
 
@@ -100,45 +109,19 @@ def read_log(
     since: float = 0.0,  # seconds since 1970, UTC
 ) -> list[dict]:  # one a prediction, oldest first; the row as a dictionary
     "Read predictions with their labels."
-    cursor = log.execute("select * from predictions where at >= ? order by at, id", (since,))
+    sql = "select * from predictions where id >= ? order by id"
+    cursor = log.execute(sql, (first_id(since),))
     names = [column[0] for column in cursor.description]
     lines = [dict(zip(names, line, strict=True)) for line in cursor]
     return [line | {"row": json.loads(line["row"])} for line in lines]
 
 
-class Log:
-    "The app's log: one connection a thread, and a count of what could not be written."
-
-    def __init__(
-        self,
-        path: str | Path,  # of the SQLite file
-        rest: float = 5.0,  # seconds without a try, after one that failed
-    ):
-        self.path, self.rest = Path(path), rest
-        self.lost, self.problem = 0, None  # predictions not written; why, in one line
-        self._resting_until = 0.0
-        self._threads, self._counting = threading.local(), threading.Lock()
-
-    def write(self, version: str, entries: list[Entry]) -> bool:  # whether it was written
-        "Log predictions; what cannot be written is counted, and the request goes on."
-        if time.monotonic() < self._resting_until:
-            return self._lose(entries)
-        try:
-            log_predictions(self.connect(), version, entries)
-        except (sqlite3.Error, UnicodeError) as error:
-            self._threads.log, self.problem = None, str(error)
-            self._resting_until = time.monotonic() + self.rest
-            return self._lose(entries)
-        self.problem = None
-        return True
-
-    def connect(self) -> sqlite3.Connection:
-        "Give this thread's connection; raises sqlite3.Error where the file cannot be opened."
-        if getattr(self._threads, "log", None) is None:
-            self._threads.log = open_log(self.path)
-        return self._threads.log
-
-    def _lose(self, entries: list[Entry]) -> bool:
-        with self._counting:
-            self.lost += len(entries)
-        return False
+def purge_log(
+    log: sqlite3.Connection,
+    before: float,  # seconds since 1970, UTC
+    at_most: int = 10_000,  # lines, so that nobody waits long
+) -> int:  # lines that were thrown away; fewer than `at_most` when none is left
+    "Throw away the oldest predictions made before a moment, with their labels."
+    old = "select id from predictions where id < ? order by id limit ?"
+    sql = f"delete from predictions where id in ({old})"
+    return log.execute(sql, (first_id(before), at_most)).rowcount

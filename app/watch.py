@@ -1,0 +1,81 @@
+"""What runs unwatched is broken, and nobody knows since when."""
+
+import json
+import logging
+import os
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+REGISTRY = CollectorRegistry()
+STEPS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # seconds
+
+REQUESTS = Counter("app_requests", "Requests answered", ["route", "status"], registry=REGISTRY)
+SECONDS = Histogram(
+    "app_request_seconds", "From request to answer", ["route"], registry=REGISTRY, buckets=STEPS
+)
+ROWS = Counter("app_rows", "Rows scored", registry=REGISTRY)
+WARNINGS = Counter("app_warnings", "Warnings given with scores", registry=REGISTRY)
+REJECTED = Counter("app_rejected_rows", "Rows refused", ["reason"], registry=REGISTRY)
+LOST = Counter("app_log_lost", "Predictions that could not be logged", registry=REGISTRY)
+
+
+log = logging.getLogger("app")
+log.addHandler(logging.NullHandler())  # nobody has said yet where lines go
+
+
+def count_request(
+    request_id: str,
+    method: str,
+    route: str,  # one of ours, or `other`
+    status: str,  # three digits
+    seconds: float,  # from request to answer
+) -> None:
+    "Count a request; write a line if it went wrong, and every time when the level is INFO."
+    REQUESTS.labels(route, status).inc()
+    SECONDS.labels(route).observe(seconds)
+    level = logging.INFO if status < "400" else logging.WARNING
+    level = logging.ERROR if status == "500" else level
+    if log.isEnabledFor(level):
+        more = {"method": method, "route": route, "status": int(status)}
+        more["milliseconds"] = round(seconds * 1000, 3)
+        log.log(level, "request", extra={"fields": {"request_id": request_id} | more})
+
+
+def count_rejected(
+    problems: list,  # of a RowsError, each with the row and the reason
+) -> None:
+    "Count the rows that were refused, once for each reason."
+    for _, reason in {(problem.row, problem.reason) for problem in problems}:
+        REJECTED.labels(reason).inc()
+
+
+def give_metrics(
+    version: str,  # of the artifact in service; "none" without one
+) -> bytes:  # in the text format of Prometheus
+    "Write all numbers down, those of the other workers too."
+    registry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)
+    in_service = "# HELP app_artifact_info Artifact in service\n# TYPE app_artifact_info gauge\n"
+    in_service += f'app_artifact_info{{version="{version}"}} 1\n'
+    return in_service.encode() + generate_latest(registry)
+
+
+class JsonLine(logging.Formatter):
+    "Writes an event as one line of JSON, in which there is nothing that somebody sent."
+
+    def format(self, record: logging.LogRecord) -> str:
+        "Write when, how grave, what, and the fields that came with it."
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {"time": moment, "level": record.levelname.lower(), "event": record.getMessage()}
+        line |= getattr(record, "fields", {})
+        if record.exc_info:
+            kind, _, trace = record.exc_info
+            place = traceback.extract_tb(trace)[-1]
+            line["error"] = f"{kind.__name__} in {Path(place.filename).name}, {place.name}"
+        return json.dumps(line)
