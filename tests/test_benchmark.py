@@ -97,7 +97,7 @@ def test_ratios_are_held_against_the_right_peer(serving):
     table = tables.write_targets(targets)
     assert "| at least 15 times | 3,000/s | 250/s (together) | 12.0 times | **no** |" in table
     table = tables.write_medians(medians, {name: name for name in medians})
-    assert "| alone | – | – | – | – | – | – | 100 | – | – |" in table
+    assert "| alone | – | – | – | – | – | – | 100 | – | – | – |" in table
 
 
 def test_an_unknown_peer_gets_one_line(serving):

@@ -47,7 +47,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--only", nargs="*", default=[], metavar="NAME",
                         help="only these servers, the app and the floors too only if named")
     parser.add_argument("--tune", action="store_true",
-                        help="compare the settings that were tried instead (a minute's choice)")
+                        help="compare settings of those peers that have some to choose")
     parser.add_argument("--seconds", type=float, default=5, help="of load at 16 connections")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--app", type=Path, default=ROOT / "app", help="the generated app")
@@ -104,7 +104,8 @@ def compare(options: argparse.Namespace) -> int:
 def choose(options: argparse.Namespace) -> list[Entrant]:
     "The servers that the command line asks for."
     if options.tune:
-        return servers.choose([], servers.TRIED)
+        folders = {one.folder for one in servers.TRIED}
+        return [one for one in servers.ENTRANTS if one.folder in folders] + servers.TRIED
     if options.only:
         return servers.choose(options.only, servers.ENTRANTS + servers.TRIED)
     peers = [one for one in servers.ENTRANTS + servers.TRIED if one.role in ("peer", "batching")]
@@ -218,12 +219,11 @@ class Bench:
                         "p50_16": at_16["p50"], "p99_16": at_16["p99"]}  # fmt: skip
             at_64 = measure.drive(server, bodies, 64, max(1, seconds * 0.6))
             figures |= {"per_second_64": at_64["per_second"], "p99_64": at_64["p99"]}
+            figures |= measure.weigh(server)
             if entrant.role != "floor":
                 body = self.body(entrant, len(self.scores))
                 figures["rows_seconds"] = measure.time_body(server, body, 7, 3)
-            weight = measure.weigh(server)
-            figures |= {"pss": weight["pss"], "rss": weight["rss"]}
-            figures["processes"] = weight["processes"]
+                figures["pss_after_rows"] = measure.weigh(server)["pss"]
         except measure.FAULTS as error:
             self.refuse(entrant, number, error)
         finally:

@@ -125,7 +125,7 @@ def gunicorn(name: str, title: str, options: str) -> Entrant:
 ENTRANTS = [
     Entrant("flask", "Flask's own server", "flask", "{bin}/python app.py", "list", workers=1),
     gunicorn("gunicorn-sync", "gunicorn sync, Flask", "-k sync"),
-    gunicorn("gunicorn-gthread", "gunicorn gthread, Flask", "-k gthread --threads 2"),
+    gunicorn("gunicorn-gthread", "gunicorn gthread, Flask", "-k gthread --threads 4"),
     Entrant(
         "fastapi", "FastAPI, uvicorn", "fastapi",
         "{bin}/uvicorn app:app --workers 2 --port {port} --no-access-log --log-level error", "list",
@@ -140,7 +140,7 @@ ENTRANTS = [
     litserve("litserve", "LitServe"),
     litserve("litserve-batching", "LitServe, batching", 64, 0.005),
     mlserver("mlserver", "MLServer"),
-    mlserver("mlserver-batching", "MLServer, batching", 64, 0.005),
+    mlserver("mlserver-batching", "MLServer, batching", 32, 0.002),
     Entrant(
         "wsgi", "bare WSGI callable, the app's server", "wsgi", "{bin}/python serve.py", "nothing",
         role="floor", venv="app",
@@ -156,20 +156,21 @@ ENTRANTS = [
     ),
 ]  # fmt: skip
 
-# Settings that --tune compares, so that the best of them can be taken over above.
+# Settings that --tune compares with those above. BentoML refuses what would wait past its limit:
+# with 100 ms, some of a burst are answered 503.
 TRIED = [
-    *(gunicorn(f"gthread-{n}", f"gthread, {n}", f"-k gthread --threads {n}") for n in (1, 4, 8)),
+    *(gunicorn(f"gthread-{n}", f"gthread, {n}", f"-k gthread --threads {n}") for n in (1, 2, 8)),
     *(
         litserve(f"litserve-{size}-{wait}", f"LitServe, {size} within {wait} s", size, wait)
-        for size, wait in ((8, 0.002), (16, 0.002), (32, 0.002), (32, 0.01), (64, 0.001))
+        for size, wait in ((16, 0.002), (32, 0.002), (64, 0.001), (64, 0.01))
     ),
     *(
         mlserver(f"mlserver-{size}-{wait}", f"MLServer, {size} within {wait} s", size, wait)
-        for size, wait in ((8, 0.002), (16, 0.002), (32, 0.002), (32, 0.01), (64, 0.001))
+        for size, wait in ((16, 0.002), (64, 0.001), (64, 0.002), (64, 0.005))
     ),
     *(
         bentoml(f"bentoml-{size}-{wait}", f"BentoML, {size} within {wait} ms", size, wait)
-        for size, wait in ((20_000, 20), (20_000, 100), (20_000, 10_000))
+        for size, wait in ((20_000, 500), (20_000, 10_000))
     ),
 ]
 
