@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import signal
+import sqlite3
 import statistics
 import subprocess
 import time
@@ -122,8 +123,8 @@ def drive(server: Server, bodies: Path, connections: int, seconds: float) -> dic
     return said | {"per_second": said["requests"] / said["seconds"]}
 
 
-def time_body(server: Server, body: bytes, times: int, limit: float) -> float:
-    "Median seconds for one large body after one to warm up; raises Invalid where it is refused."
+def time_body(server: Server, body: bytes, times: int, limit: float) -> tuple[float, int]:
+    "Median seconds for one large body after one to warm up, and how often it was sent."
     seconds, begun = [], time.perf_counter()
     while len(seconds) < times + 1:
         started = time.perf_counter()
@@ -133,10 +134,16 @@ def time_body(server: Server, body: bytes, times: int, limit: float) -> float:
             raise Invalid(f"{len(body):,} bytes: status {status}: {answer[:200]!r}")
         if len(seconds) > 2 and time.perf_counter() - begun > limit:
             break
-    return statistics.median(seconds[1:])
+    return statistics.median(seconds[1:]), len(seconds)
 
 
 # ---- Processes ---------------------------------------------------------------------------------
+
+
+def count_logged(path: Path) -> int:
+    "How many predictions the app's log holds."
+    with contextlib.closing(sqlite3.connect(path)) as log:
+        return log.execute("select count(*) from predictions").fetchone()[0]
 
 
 def list_tree(root: int) -> dict[int, str]:

@@ -24,6 +24,7 @@ from servers import HERE, ROOT, Entrant, SetupError
 
 N_BODIES = 100  # different bodies of one row, sent in turn
 SHORT = 5  # rows of the request that is polled with
+LOG = "predictions.sqlite"
 ALIKE = 1e-6  # served scores and the pipeline's
 
 
@@ -175,7 +176,7 @@ class Bench:
         "Start a server; its port is free and its log of predictions empty."
         place = [one.name for one in servers.ENTRANTS + servers.TRIED].index(entrant.name)
         port = self.options.port + 3 * (place % 30)
-        for file in self.cache.glob("predictions.sqlite*"):
+        for file in self.cache.glob(f"{LOG}*"):
             file.unlink()
         command, environment = servers.command_of(entrant, self.cache, port)
         log = self.cache / "logs" / f"{entrant.name}.txt"
@@ -213,22 +214,26 @@ class Bench:
             server = self.start(entrant)
             figures["first_answer"] = self.await_answer(server, entrant)
             bodies = self.bodies / f"{entrant.name}.jsonl"
-            measure.drive(server, bodies, 16, 1)  # to warm up
+            warm_up = measure.drive(server, bodies, 16, 1)
             at_16 = measure.drive(server, bodies, 16, seconds)
             figures |= {"per_second_16": at_16["per_second"],
                         "p50_16": at_16["p50"], "p99_16": at_16["p99"]}  # fmt: skip
             at_64 = measure.drive(server, bodies, 64, max(1, seconds * 0.6))
             figures |= {"per_second_64": at_64["per_second"], "p99_64": at_64["p99"]}
+            served = sum(one["requests"] for one in (warm_up, at_16, at_64))
             figures |= measure.weigh(server)
             if entrant.role != "floor":
                 body = self.body(entrant, len(self.scores))
-                figures["rows_seconds"] = measure.time_body(server, body, 7, 3)
+                figures["rows_seconds"], times = measure.time_body(server, body, 7, 3)
+                served += times * len(self.scores)
                 figures["pss_after_rows"] = measure.weigh(server)["pss"]
         except measure.FAULTS as error:
             self.refuse(entrant, number, error)
         finally:
             if server:
                 measure.stop_server(server)
+        if "pss_after_rows" in figures and "PREDICTION_LOG" in entrant.environment:
+            figures["logged_share"] = measure.count_logged(self.cache / LOG) / served
         figures["environment"] = self.results["environments"][entrant.home]
         if len(self.results["rounds"]) < number:
             self.results["rounds"].append({})
@@ -304,6 +309,12 @@ def write_results(results: dict, entrants: list[Entrant], app: Path) -> str:
             f"10,000 rows, without a server: decoding {floor['decode'] * 1e3:.1f} ms, the bare "
             f"call {floor['run'] * 1e3:.1f} ms ({floor['run_sorted'] * 1e3:.1f} ms with the rows "
             "sorted beforehand, which the app does)."
+        )
+    share = medians.get("app-logging", {}).get("logged_share")
+    if share is not None:
+        parts.append(
+            f"With the log on, {share:.1%} of the rows served were in it when the server had "
+            "stopped; /metrics counts the others."
         )
     if invalid := results["invalid"]:
         lines = [f"- {one['server']}, round {one['round']}: {one['what']}" for one in invalid]
