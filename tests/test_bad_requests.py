@@ -61,7 +61,7 @@ def talk(app, *parts, end=False):
                 connection.sendall(part)
             if end:
                 connection.shutdown(socket.SHUT_WR)
-        except (BrokenPipeError, ConnectionResetError):
+        except OSError:
             pass  # refused before it was sent; the answer is there all the same
         answer = connection.makefile("rb")
         status = int(answer.readline().split()[1])

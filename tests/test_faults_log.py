@@ -20,10 +20,10 @@ from mlprod.app.log import (
     LabelConflict,
     UnknownPrediction,
     first_id,
-    log_predictions,
     open_log,
     purge_log,
     read_log,
+    write_log,
 )
 from mlprod.app.writer import LogError, Writer
 from mlprod.generate import library_files
@@ -195,7 +195,7 @@ def spoil_all(path):
 def spoil_pages(path):
     with closing(open_log(path)) as log:
         lines = [(f"{first_id(time.time())}-{n}", 0, "v", "{}", 0.5, "act") for n in range(3000)]
-        log_predictions(log, lines)
+        write_log(log, lines)
     with path.open("r+b") as file:
         file.seek(4096)
         file.write(os.urandom(path.stat().st_size - 4096))
@@ -273,7 +273,7 @@ def fill(path, ages):
         at = now - 86_400 * days
         lines.append((f"{first_id(at)}{number:08x}-0", at, "v", "{}", 0.5, "act"))
     with closing(open_log(path)) as log:
-        log_predictions(log, lines)
+        write_log(log, lines)
 
 
 def test_what_is_too_old_is_purged_without_any_request(tmp_path):
@@ -308,9 +308,9 @@ def test_a_batch_is_written_whole_or_not_at_all(tmp_path):
     with closing(open_log(tmp_path / "log.sqlite")) as log:
         lines = [(f"{n:016x}", 0.0, "v", "{}", 0.5, "act") for n in range(1200)]
         with pytest.raises(sqlite3.IntegrityError):
-            log_predictions(log, [*lines, lines[0]])
+            write_log(log, [*lines, lines[0]])
         assert read_log(log) == []
-        log_predictions(log, lines)
+        write_log(log, lines)
         assert len(read_log(log)) == 1200
 
 

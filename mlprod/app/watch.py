@@ -57,7 +57,7 @@ def count_rejected(
     problems: list,  # of a RowsError, each with the row and the reason
 ) -> None:
     "Count the rows that were refused, once for each reason."
-    for _, reason in {(problem.row, problem.reason) for problem in problems}:
+    for _, reason in sorted({(problem.row, problem.reason) for problem in problems}):
         REJECTED.labels(reason).inc()
 
 # %% ../../nbs/09b_watch.ipynb #ea2a1df5
