@@ -314,8 +314,8 @@ def write_results(results: dict, entrants: list[Entrant], app: Path) -> str:
     if share is not None:
         parts.append(
             # above 1 where wrk hung up before the last answers, which were logged all the same
-            f"With the log on, {min(share, 1):.1%} of the rows served were in it when the server had "
-            "stopped; /metrics counts the others."
+            f"With the log on, {min(share, 1):.1%} of the rows served were in it when the server "
+            "had stopped; /metrics counts the others."
         )
     if invalid := results["invalid"]:
         lines = [f"- {one['server']}, round {one['round']}: {one['what']}" for one in invalid]
