@@ -1,4 +1,4 @@
-"""MLServer, a runtime of our own: its scikit-learn runtime served a little less."""
+"""MLServer, a runtime of our own, with less to do than the one for scikit-learn."""
 
 import os
 import pickle
