@@ -58,7 +58,7 @@ def first_id(
 LINE, AT_ONCE = "(?, ?, ?, ?, ?, ?, null, null)", 500  # SQLite takes 32,766 values a statement
 
 
-def log_predictions(
+def write_log(
     log: sqlite3.Connection,
     lines: list[tuple],  # each id, at, version, row as JSON, score, decision
 ) -> None:
@@ -88,7 +88,7 @@ class LabelConflict(LabelError):
     "The prediction has another label already."
 
 
-def label_prediction(
+def label_log(
     log: sqlite3.Connection,
     id: str,  # of the prediction, from the answer
     label: str,  # what really happened

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from log import UnknownPrediction, is_locked, label_prediction
-from log import log_predictions, open_log, purge_log
+from log import UnknownPrediction, is_locked, label_log, open_log, purge_log, write_log
 
 
 def columns_to_keep(
@@ -85,7 +84,7 @@ class Writer:
             raise LogError("the log cannot be written: it is busy")
         try:
             self._clear_pile()
-            return label_prediction(self._log, id, label)
+            return label_log(self._log, id, label)
         except UnknownPrediction:
             if not patient:
                 raise
@@ -119,7 +118,7 @@ class Writer:
         self._count(lost, lost)
         self._log = self._log or open_log(self.path)
         if self._lines:
-            log_predictions(self._log, self._lines)
+            write_log(self._log, self._lines)
             self._count(len(self._lines))
             self._lines, self.problem = [], None
         if pile:
