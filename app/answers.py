@@ -1,6 +1,6 @@
 """Rows in, decisions out; and a sentence for every mistake."""
 
-import secrets
+import random
 import time
 
 import msgspec
@@ -17,16 +17,16 @@ from writer import Writer
 
 def new_request_id() -> str:  # 24 hexadecimal digits, later ones sort behind earlier ones
     "Make an id that no other request has."
-    return f"{time.time_ns():016x}{secrets.token_hex(4)}"
+    return f"{time.time_ns():016x}{random.getrandbits(32):08x}"
 
 
-class Prediction(msgspec.Struct):
+class Prediction(msgspec.Struct, gc=False):  # it holds nothing that could hold it
     "What is answered about one row."
 
     id: str
     score: float
     decision: str
-    warnings: list[str] = []  # msgspec gives each prediction a list of its own
+    warnings: tuple[str, ...] = ()
 
 
 def answer_rows(
@@ -44,7 +44,7 @@ def answer_rows(
         for place, (score, decision) in decided
     ]  # fmt: skip
     for warning in warnings:
-        predictions[warning.row - 1].warnings.append(f"{warning.column}: {warning.text}")
+        predictions[warning.row - 1].warnings += (f"{warning.column}: {warning.text}",)
     ROWS.inc(len(rows))
     if warnings:
         WARNINGS.inc(len(warnings))

@@ -47,15 +47,15 @@ class App(Flask):
         if not (plain and post and int(length) <= MAX_BYTES):
             return None
         body = environ["wsgi.input"].read(int(length))
-        environ["wsgi.input"] = io.BytesIO(body)  # for Flask, should there be something to explain
-        if len(body) < int(length):
-            return None
         try:
+            if len(body) < int(length):
+                raise EOFError
             artifact = self.extensions["service"].artifact()
             rows = read_body(body, JSON, artifact.features)
             request_id, writer = environ["request_id"], self.extensions["writer"]
             predictions, _ = answer_rows(artifact, rows, request_id, writer)
         except Exception:  # whatever it is, Flask does all of it again and has the sentences
+            environ["wsgi.input"] = io.BytesIO(body)
             return None
         return give_predictions(artifact.version, predictions)
 

@@ -70,7 +70,10 @@ class Artifact:
         if len(matrix) < MANY:
             return self.session.run(["scores"], {"rows": matrix})[0]
         order = sort_alike(matrix)
-        scores = self.session.run(["scores"], {"rows": matrix[order]})[0]
+        rows = matrix[order]
+        new = np.concatenate([[True], (rows[1:] != rows[:-1]).any(axis=1)])
+        scores = self.session.run(["scores"], {"rows": rows[new]})[0]
+        scores = scores[np.cumsum(new) - 1]
         scores[order] = scores.copy()
         return scores
 

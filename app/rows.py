@@ -1,6 +1,6 @@
 """One path from a row to a number, for a million rows in training and for one row in service."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import isnan
 from operator import attrgetter, itemgetter
 from typing import Any
@@ -44,6 +44,9 @@ def compare_names(number: int, row: Any, features: Features) -> list[Problem]:
     return problems + [Problem(number, show(name)[1:-1], text, "extra") for name in extra]
 
 
+DAY = timedelta(days=1)
+
+
 def read_list(values: list, column: Column) -> list | None:
     "Read a list in one go; None where it is not plain that all is there, known and right."
     try:
@@ -54,9 +57,12 @@ def read_list(values: list, column: Column) -> list | None:
             moments = list(map(datetime.fromisoformat, values))
             if None in map(attrgetter("tzinfo"), moments):
                 return None
-            moments = [moment.astimezone(UTC) for moment in moments]
-            plain = column.low <= min(moments) and max(moments) <= column.high
-            return [moment.astimezone(column.zone) for moment in moments] if plain else None
+            moments = [moment.astimezone(column.zone) for moment in moments]
+            first, last = min(moments), max(moments)
+            if not (column.low + DAY <= first and last <= column.high - DAY):
+                utc = [moment.astimezone(UTC) for moment in moments]
+                first, last = min(utc), max(utc)
+            return moments if column.low <= first and last <= column.high else None
         if set(map(type, values)) <= {int, float} and not any(map(isnan, values)):
             return values if column.low <= min(values) and max(values) <= column.high else None
         return None

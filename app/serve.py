@@ -1,5 +1,6 @@
 """Serve the app with `python serve.py`; DEPLOY.md lists what the environment can say."""
 
+import gc
 import os
 import signal
 import sys
@@ -72,4 +73,5 @@ if __name__ == "__main__":
             import app  # noqa: F401 (before there are workers: they share what is in memory)
         except ImportError as error:
             sys.exit(f"{error}; install what is needed: pip install -r requirements.txt")
+        gc.freeze()  # what is there now stays: no need to look through it again and again
         serve(port, os.environ.get("HOST", "127.0.0.1"), workers)
