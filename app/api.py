@@ -68,10 +68,13 @@ class Label(msgspec.Struct, forbid_unknown_fields=True):
     label: str
 
 
+Labels = Annotated[list[Label], msgspec.Meta(max_length=10_000)]
+
+
 def read_labels(body: bytes, known: list[str]) -> list[Label]:
     "Read labels, one or a list; raises BadRequest or UnprocessableEntity."
     try:
-        labels = msgspec.convert(decode_json(body), Label | list[Label])
+        labels = msgspec.convert(decode_json(body), Label | Labels)
     except msgspec.ValidationError as error:
         expected = "expected an id and a label, or a list of them"
         raise UnprocessableEntity(f"{expected}: {error}") from None

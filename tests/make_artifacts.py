@@ -1,7 +1,9 @@
 """Artifacts for tests: both projects, trained by the library on few rows."""
 
+import atexit
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from mlprod.app.rows import encode_rows
@@ -23,9 +26,13 @@ ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / "mlprod" / "files" / "app"  # templates and styles, where no app has been generated
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
+WORKSHOP = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+atexit.register(WORKSHOP.cleanup)
 
-def make_artifact(project, folder, name="logistic"):
-    "Train a model, put it into service below a folder; return the trained model and its rows."
+
+@lru_cache
+def train_artifact(project, name):
+    "Train a model and save it, once in a process; the trained model, its rows and the artifact."
     data = ROOT / "data" / project
     contract = read_contract(data / "contract.yaml")
     rows_file = data / (contract.data.sample or contract.data.rows)
@@ -35,9 +42,17 @@ def make_artifact(project, folder, name="logistic"):
         model, train_baseline(train_rows, contract, seed=0), test_rows, contract
     )
     matrix, _ = encode_rows(test_rows, model.features)
+    folder = Path(WORKSHOP.name) / project / name
     path = save_artifact(model, report, contract, hash_file(rows_file), matrix, folder)
+    return model, test_rows, path
+
+
+def make_artifact(project, folder, name="logistic"):
+    "Put a trained model into service below a folder; return the model and its rows."
+    model, test_rows, path = train_artifact(project, name)
+    shutil.copytree(path, Path(folder) / path.name, dirs_exist_ok=True)
     promote(folder, path.name)
-    return model, test_rows
+    return model, test_rows.copy()
 
 
 def to_json_rows(rows, features):
