@@ -9,6 +9,8 @@ import numpy as np
 
 from columns import MISSING, UNKNOWN, Column, Features, Problem, RowsError, examine, show
 
+ENOUGH = 1000  # problems: whoever sent them has made one mistake a thousand times
+
 
 def take_columns(
     rows: Any,  # DataFrame of n rows, or a list of n dictionaries
@@ -29,6 +31,8 @@ def take_columns(
     problems = []
     for number, row in enumerate(rows, start=1):
         problems += compare_names(number, row, features)
+        if len(problems) > ENOUGH:
+            raise RowsError(problems)
     rows = [row if isinstance(row, dict) else {} for row in rows]
     return {name: [row.get(name) for row in rows] for name in names}, problems
 
