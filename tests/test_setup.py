@@ -199,7 +199,7 @@ def test_an_interrupted_setup_is_quiet_and_not_trusted(project):
         )
         with silent.accept()[0]:
             process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=60)
+            _, err = process.communicate(timeout=170)
 
     assert process.returncode == 130
     assert err == ""
