@@ -1,0 +1,81 @@
+"""Every exercise of the course: what its checks say to a blank, to wrong answers and to its own."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from mlprod.exercises import blank_answer, blank_notebook, check_answers, name_check, read_lesson
+
+ROOT = Path(__file__).resolve().parent.parent
+LESSONS = sorted(
+    path for path in (ROOT / "nbs").glob("[0-9]*.ipynb") if path.stem != "18_run"  # the line
+)
+WRONG = re.compile(r"^# exercise (\d+): (.+)$", re.MULTILINE)
+lessons = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+
+
+def read_wrong_answers(name):
+    "Number of the exercise → (what its check says, the answer), from tests/wrong_answers/."
+    found = {}
+    parts = WRONG.split((ROOT / "tests" / "wrong_answers" / f"{name}.py").read_text("utf-8"))[1:]
+    for number, says, answer in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+        found.setdefault(int(number), []).append((says.strip(), answer.strip()))
+    return found
+
+
+@lessons
+def test_a_lesson_has_code_to_write_and_something_to_decide(path):
+    "At least one exercise of each kind, of 5 to 20 minutes, with hints; every check can teach."
+    lesson = read_lesson(path)
+    kinds = {exercise.kind for exercise in lesson.exercises}
+    exports = any("#| export" in cell.source for cell in lesson.notebook.cells)
+    assert kinds >= ({"library code", "judgement"} if exports else {"judgement"})
+    assert len(lesson.exercises) >= 2
+    for exercise in lesson.exercises:
+        exported = "#| export" in exercise.answer.source
+        assert exported == (exercise.kind == "library code"), exercise.title
+        assert 5 <= exercise.minutes <= 20 and exercise.hints, exercise.title
+        assert blank_answer(exercise.answer.source) != exercise.answer.source, exercise.title
+        names = [name_check(check) for check in exercise.checks]
+        assert len(set(names)) == len(names), names
+        for check in exercise.checks:
+            asserts = [n for n in ast.walk(ast.parse(check.source)) if isinstance(n, ast.Assert)]
+            assert asserts and all(a.msg for a in asserts), name_check(check)
+
+
+@lessons
+def test_a_learners_notebook_holds_no_line_of_a_solution(path):
+    "Neither in a cell nor in an output."
+    lesson = read_lesson(path)
+    blank = blank_notebook(lesson)
+    assert not any(cell.get("outputs") for cell in blank.cells)
+    text = "\n".join(cell.source for cell in blank.cells)
+    for exercise in lesson.exercises:
+        kept = blank_answer(exercise.answer.source).splitlines()
+        lines = [line for line in exercise.answer.source.splitlines() if line not in kept]
+        told = [line for line in map(str.strip, lines) if len(line) > 12 and line in text]
+        assert not told, (exercise.title, told)
+
+
+@lessons
+def test_checks_fail_for_the_right_reason(path):
+    "The blank fails all of them, a wrong answer with the message meant for it; ours passes all."
+    lesson, wrong = read_lesson(path), read_wrong_answers(path.stem)
+    answers = {}
+    for exercise in lesson.exercises:
+        number, own = exercise.number, exercise.answer.source
+        assert len(wrong[number]) >= 2, f"exercise {number}: two wrong answers at least"
+        answers[number] = [blank_answer(own), *[text for _, text in wrong[number]], own]
+
+    verdicts = check_answers(lesson, answers, path.parent)
+
+    for exercise in lesson.exercises:
+        blank, *others, own = verdicts[exercise.number]
+        place = f"exercise {exercise.number}"
+        assert [v.message for v in own if not v.passed] == [], place
+        assert {v.message for v in blank} == {"not answered yet"}, place
+        for (says, _), found in zip(wrong[exercise.number], others, strict=True):
+            messages = [verdict.message for verdict in found if not verdict.passed]
+            assert any(says in message for message in messages), (place, says, messages)
