@@ -512,7 +512,8 @@ def lock(arguments):
     with tempfile.TemporaryDirectory() as folder:
         # In a folder of its own, so that no path of this machine gets into the lock.
         with open(os.path.join(folder, "requirements.in"), "w", encoding="utf-8") as file:
-            file.write(settings["requirements"] + "\n" + settings["dev_requirements"] + "\n")
+            for name in ("requirements", "dev_requirements", "nbgrader_requirements"):
+                file.write(settings[name] + "\n")
         new = os.path.join(folder, "requirements.lock")
         if os.path.exists(LOCK):
             shutil.copy(LOCK, new)  # what is pinned stays, unless --upgrade asks for newer

@@ -39,7 +39,13 @@ setup(
     package_data={"mlprod": ["files/**/*", "files/**/.*"]},
     python_requires=f">={settings['min_python']}",
     install_requires=lines("requirements"),
-    extras_require={"dev": lines("dev_requirements")},
-    entry_points={"console_scripts": lines("console_scripts")},
+    extras_require={
+        "dev": lines("dev_requirements"),
+        "nbgrader": lines("nbgrader_requirements"),
+    },
+    entry_points={
+        "console_scripts": lines("console_scripts"),
+        "jupyter_serverproxy_servers": lines("jupyter_servers"),
+    },
     zip_safe=False,
 )
