@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from html import unescape
+from urllib.parse import urljoin
 
 import pytest
 from make_artifacts import BROWSER, HOME, fetch, make_artifact, serving
@@ -168,8 +169,21 @@ def test_pages_load_nothing_from_elsewhere(app):
         page = app.test_client().get(place, headers=BROWSER)
         assert page.headers["Content-Security-Policy"].startswith("default-src 'self'")
         for tag in re.findall(r"<(?:script|link|img|iframe)[^>]*>", page.text):
-            assert re.search(r'(?:src|href)="/static/[a-z.]+"', tag), tag
+            assert re.search(r'(?:src|href)="\./static/[a-z.]+"', tag), tag
         assert not re.search(r"<script(?![^>]* src=)|<style|\son[a-z]+=|\sstyle=", page.text)
+
+
+def test_addresses_on_pages_are_relative(app):
+    "So the app works below whatever path a proxy puts before it; from any depth they lead home."
+    for place in ("/", "/card", "/docs", "/nowhere", "/no/such/page"):
+        page = app.test_client().get(place, headers=BROWSER).text
+        told = re.findall(r'(?:src|href|action|data-address)="([^"#]+)"', page)
+        assert len(told) >= 3
+        for address in told:
+            if not address.startswith("https://"):
+                inside = urljoin(f"https://hub/user/ada/app{place}", address)
+                assert inside.startswith("https://hub/user/ada/app/"), (place, address)
+                assert address.startswith("." if place.count("/") == 1 else "../../"), address
 
 
 def test_docs_say_everything_that_the_description_says(app):
