@@ -80,7 +80,7 @@ class RowsError(ValueError):
 # %% ../../nbs/02a_columns.ipynb #f71663a8
 write = json.JSONEncoder(default=str).encode
 
-
+# %% ../../nbs/02a_columns.ipynb #f60a7775
 def show(value: Any) -> str:
     "Write a value as JSON would, shortened, so that a message can carry it safely."
     try:
@@ -135,7 +135,7 @@ def spell(value: float | datetime) -> str:
         return value.isoformat(timespec="minutes").replace("+00:00", "Z")
     return f"{value:.12g}"
 
-# %% ../../nbs/02a_columns.ipynb #5d7c0dfb
+# %% ../../nbs/02a_columns.ipynb #1c98335f
 def examine(values: list, column: Column, rows: Any) -> tuple[list, list[Problem]]:
     "Read values one by one; list what is wrong or unknown, by the numbers of their rows."
     read, problems = [None] * len(values), []
