@@ -6,8 +6,8 @@
 __all__ = ['HEADING', 'KIND', 'HINT', 'HAT', 'YOURS', 'FOLLOW', 'ANSWER_SECONDS', 'MESSAGE_CHARACTERS', 'ExerciseError',
            'Exercise', 'Lesson', 'has_directive', 'name_check', 'read_lesson', 'find_exercises', 'find_section',
            'blank_answer', 'find_blanks', 'encode_cut', 'blank_notebook', 'Answers', 'find_names', 'find_answers',
-           'is_library', 'Verdict', 'KernelGone', 'Bench', 'is_blank', 'explain_error', 'name_syntax_error',
-           'check_answers', 'Follower', 'follow']
+           'is_library', 'Verdict', 'KernelGone', 'QuietClient', 'Bench', 'is_blank', 'explain_error',
+           'name_syntax_error', 'check_answers', 'Follower', 'follow']
 
 # %% ../nbs/19b_exercises.ipynb #7835d8fe
 import ast
@@ -303,6 +303,16 @@ class KernelGone(Exception):
     "The kernel ended, or had to be ended; the message says why."
 
 
+class QuietClient(NotebookClient):
+    "Keeps nothing of what a cell prints or shows, however much that is; only errors count."
+
+    def process_message(self, msg: dict, cell: nbformat.NotebookNode, cell_index: int) -> Any:
+        "Handle one message of the kernel."
+        if msg["msg_type"] in ("stream", "display_data", "execute_result"):
+            return None
+        return super().process_message(msg, cell, cell_index)
+
+
 class Bench:
     "A fresh kernel that has run a lesson up to its first exercise and looks at answers from there."
 
@@ -325,7 +335,7 @@ class Bench:
             if cell.id in answers or (cell.id not in inside and is_library(cell))
         ]
         self.kernel, self.count, self.gone = FreshKernel(kernel_name="python3"), 0, False
-        self.client = NotebookClient(
+        self.client = QuietClient(
             nbformat.v4.new_notebook(), km=self.kernel, allow_errors=True,
             startup_timeout=START_SECONDS, iopub_timeout=30,
         )  # fmt: skip
