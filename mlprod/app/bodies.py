@@ -84,7 +84,7 @@ def count_names(content: Any) -> int:
         )
     return sum(map(len, content)) if set(map(type, content)) == {dict} else 0
 
-
+# %% ../../nbs/09a_bodies.ipynb #fdf0874e
 def find_repeated(content: Any, row: int = 0) -> Iterator[Problem]:
     "Find names that an object gives more than once; objects are tuples of pairs here."
     if isinstance(content, list):
