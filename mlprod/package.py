@@ -338,7 +338,7 @@ def take_threshold(report: Report) -> float | None:
     threshold = report.decision.threshold
     return None if isinstance(threshold, NotApplicable) else threshold
 
-
+# %% ../nbs/06_package.ipynb #3f56565c
 def make_manifest(
     files: dict[str, bytes],  # content by name
     report: Report,
@@ -491,18 +491,18 @@ def read_pointer(
         said = "expected a version and the previous one; got neither: promote a version anew"
         raise VersionError(f"{POINTER}: {said}") from None
 
-
+# %% ../nbs/06_package.ipynb #d7ab0c34
 def move_pointer(folder: Path, version: str, previous: str | None) -> dict:
     "Replace the pointer in one step."
-    pointer = {"version": version, "previous": previous}
+    page = {"version": version, "previous": previous}
     aside = folder / f"{ASIDE}{secrets.token_hex(4)}"
     try:
-        write_file(aside, to_json(pointer))
+        write_file(aside, to_json(page))
         os.replace(aside, folder / POINTER)
     finally:
         aside.unlink(missing_ok=True)
-    sync_folder(folder)
-    return pointer
+    sync_folder(aside.parent)
+    return page
 
 # %% ../nbs/06_package.ipynb #68674e27
 def promote(
