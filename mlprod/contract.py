@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['Text', 'Share', 'Number', 'KINDS', 'MOMENT_PARTS', 'METRICS', 'NEEDED', 'Part', 'Value', 'Decision', 'Target', 'Data',
-           'Split', 'Column', 'read_moment', 'is_of_kind', 'is_timezone', 'column_problems', 'example_problems',
+           'Split', 'Column', 'read_moment', 'is_timezone', 'is_of_kind', 'column_problems', 'example_problems',
            'Behaviour', 'Slices', 'Parity', 'Limits', 'Life', 'Contract', 'column_of', 'mistake', 'read_part',
-           'feature_problems', 'reference_problems', 'behaviour_problems', 'ContractError', 'describe_mistake',
-           'known_keys', 'parts_in', 'read_contract', 'list_columns']
+           'name_leak', 'feature_problems', 'reference_problems', 'behaviour_problems', 'ContractError',
+           'describe_mistake', 'known_keys', 'parts_in', 'read_contract', 'list_columns']
 
 # %% ../nbs/01_contract.ipynb #5c84d1f3
 import difflib
@@ -149,6 +149,14 @@ def read_moment(
         return value
 
 
+def is_timezone(name: str) -> bool:
+    "Say whether the time zone database knows a name."
+    try:
+        return ZoneInfo(name).key == name
+    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        return False
+
+# %% ../nbs/01_contract.ipynb #590da74f
 def is_of_kind(
     value: object,  # as the YAML file gives it
     kind: str,      # number, category or moment
@@ -159,14 +167,6 @@ def is_of_kind(
     if kind == "moment":
         return isinstance(value, datetime) and value.tzinfo is not None
     return isinstance(value, str)
-
-
-def is_timezone(name: str) -> bool:
-    "Say whether the time zone database knows a name."
-    try:
-        return ZoneInfo(name).key == name
-    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
-        return False
 
 # %% ../nbs/01_contract.ipynb #5f5a3867
 def column_problems(column: Column) -> list[str]:
@@ -315,6 +315,20 @@ def read_part(page: dict, key: str, kind: type):
     return page[key] if isinstance(page.get(key), kind) else kind()
 
 # %% ../nbs/01_contract.ipynb #b21f8149
+def name_leak(
+    feature: object,  # as it stands among the features; text, if nobody slipped
+    page: dict,       # the contract as it was written
+) -> str:  # what should stand there instead; empty when nothing leaks
+    "Say whether a feature gives the answer away: it is the target, or known only afterwards."
+    columns, target = read_part(page, "columns", dict), read_part(page, "target", dict)
+    name = column_of(str(feature), columns)
+    if feature == target.get("name") or name == target.get("from"):
+        return "a column other than the target"
+    if read_part(columns, name, dict).get("available") == "after":
+        return "a column available before the decision"
+    return ""
+
+# %% ../nbs/01_contract.ipynb #123ef479
 NEEDED = {
     "number": ("range", "example"),
     "category": ("values", "example"),
@@ -324,18 +338,15 @@ NEEDED = {
 
 def feature_problems(page: dict) -> list[str]:
     "List features that are unknown, the target itself, known too late, or said too little of."
-    columns, target = read_part(page, "columns", dict), read_part(page, "target", dict)
-    problems = []
+    columns, problems = read_part(page, "columns", dict), []
     for number, feature in enumerate(read_part(page, "features", list)):
         place, name = f"features[{number}]", column_of(str(feature), columns)
         column = read_part(columns, name, dict)
         kind = column.get("kind")
-        if feature == target.get("name") or name == target.get("from"):
-            problems.append(mistake(place, "a column other than the target", feature))
+        if leak := name_leak(feature, page):
+            problems.append(mistake(place, leak, feature))
         elif name not in columns:
             problems.append(mistake(place, "a column", feature, columns))
-        elif column.get("available") == "after":
-            problems.append(mistake(place, "a column available before the decision", feature))
         elif (kind == "moment") != (name != feature):
             parts = ", ".join(MOMENT_PARTS)
             problems.append(mistake(place, f"a moment with one of its parts ({parts})", feature))
