@@ -34,7 +34,7 @@ TESTED = ("python3.13", "python3.12", "python3.11")
 VERBS = collections.OrderedDict([
     ("run", "train, package and check the model, write the app: the whole road"),
     ("serve", "start the app that `run` wrote, on http://127.0.0.1:8080"),
-    ("lab", "open the lessons in JupyterLab"),
+    ("lab", "open the course in JupyterLab"),
     ("lessons", "execute every lesson; the copies go to artifacts/lessons/"),
     ("test", "everything: lessons, tests, check (or some of them: test tests check)"),
     ("check", "the quick gate: library, README and app match the notebooks; lint"),
@@ -549,8 +549,17 @@ def perform(verb, arguments):
     if verb == "check":
         return run_parts([("check", check_notebooks), ("lint", check_lint)])
     if verb == "lab":
-        return hand_over(python("-m", "jupyterlab", *arguments), os.path.join(ROOT, "nbs"))
+        return hand_over(python("-m", "jupyterlab", *lab_options(arguments)))
     return hand_over(mlprod(verb, *arguments))  # run, serve and lessons are the tool's own words
+
+
+def lab_options(arguments):
+    "Open the start page; where there is no screen, say the address and leave it at that."
+    options = ["--LabApp.default_url=/lab/tree/nbs/start.md", "--expose-app-in-browser"]
+    screens = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    if sys.platform.startswith("linux") and not any(map(os.environ.get, screens)):
+        options.append("--no-browser")
+    return options + list(arguments)
 
 
 def say(text):
