@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['CourseError', 'list_lessons', 'find_lesson', 'nearest_lesson', 'progress_file', 'read_progress', 'is_nested',
-           'note_progress', 'facts_of', 'Progress', 'list_progress', 'show_progress', 'work_file', 'own_lesson',
-           'keep_copy', 'start_lesson', 'Outcome', 'read_work', 'choose_exercises', 'check_lesson', 'show_outcome',
+           'note_progress', 'facts_of', 'Progress', 'list_progress', 'show_progress', 'keep_copy', 'work_file',
+           'own_lesson', 'start_lesson', 'Outcome', 'read_work', 'choose_exercises', 'check_lesson', 'show_outcome',
            'watch_lesson', 'next_hint', 'show_solution']
 
 # %% ../nbs/19c_course.ipynb #b8fa9e9d
@@ -46,8 +46,9 @@ def list_lessons(
 ) -> dict[str, Path]:  # number → notebook, those that have exercises
     "Find the lessons of the course."
     paths = sorted((root / "nbs").glob("[0-9][0-9]*_*.ipynb"))
-    marked = [path for path in paths if "#| exercise" in path.read_text(encoding="utf-8")]
-    return {path.stem.partition("_")[0]: path for path in marked}
+    marked = re.compile(r'^\s*"#\| exercise(?:\\n)?",?$', re.MULTILINE)  # a line of a cell
+    found = [path for path in paths if marked.search(path.read_text(encoding="utf-8"))]
+    return {path.stem.partition("_")[0]: path for path in found}
 
 
 def find_lesson(
@@ -178,6 +179,15 @@ def show_progress(table: list[Progress]) -> str:
     return "\n".join([*lines, "", end])
 
 # %% ../nbs/19c_course.ipynb #ba15a1b0
+def keep_copy(path: Path) -> Path:  # where it is now
+    "Give a file another name: the first number that is free."
+    number = 1
+    while (free := path.with_name(f"{path.stem}.{number}{path.suffix}")).exists():
+        number += 1
+    os.replace(path, free)
+    return free
+
+# %% ../nbs/19c_course.ipynb #dadbe620
 def work_file(root: Path, name: str) -> Path:
     "The learner's notebook of a lesson."
     return root / "work" / f"{name}.ipynb"
@@ -187,15 +197,6 @@ def own_lesson(root: Path, name: str) -> Lesson:
     "Read a lesson as the course has it, also after the learner's functions went into the library."
     kept = root / "work" / "adopted" / f"{name}.ipynb"
     return read_lesson(kept if kept.is_file() else root / "nbs" / f"{name}.ipynb")
-
-
-def keep_copy(path: Path) -> Path:  # where it is now
-    "Give a file another name: the first number that is free."
-    number = 1
-    while (copy := path.with_name(f"{path.stem}.{number}{path.suffix}")).exists():
-        number += 1
-    os.replace(path, copy)
-    return copy
 
 
 def start_lesson(
