@@ -180,7 +180,7 @@ def encode_train(
     matrix, _ = encode_rows(rows, features)
     return rows, matrix, take_labels(rows, contract).astype("int64"), features
 
-
+# %% ../nbs/04_train.ipynb #075744bd
 def train_and_hold_out(
     name: str,
     make: Callable,      # gives an unfitted estimator for features
@@ -190,13 +190,12 @@ def train_and_hold_out(
     parameters: dict[str, Any],
 ) -> Trained:
     "Score every fold by a model of the others, then fit one model on all rows."
-    rows, matrix, labels, features = encode_train(rows, contract)
-    folds = make_folds(rows, contract, seed)
-    held_out = []
-    for learn, score in folds:
-        fitted = fit_estimator(name, make(features), matrix[learn], labels[learn])
-        held_out.append(score_matrix(fitted, matrix[score]))
-    places = np.concatenate([score for _, score in folds])
+    in_time, matrix, labels, features = encode_train(rows, contract)
+    folds, held_out = make_folds(in_time, contract, seed), []
+    for known, ahead in folds:
+        fitted = fit_estimator(name, make(features), matrix[known], labels[known])
+        held_out.append(score_matrix(fitted, matrix[ahead]))
+    places = np.concatenate([ahead for _, ahead in folds])
     return Trained(
         name, fit_estimator(name, make(features), matrix, labels), features,
         list(contract.target.labels), dict(parameters), seed, np.concatenate(held_out),
@@ -232,7 +231,7 @@ def measure_scores(
         measured["precision_at_capacity"] = measure_precision(labels, scores[:, 1], capacity)
     return measured
 
-
+# %% ../nbs/04_train.ipynb #4b012db0
 def measure_precision(labels: np.ndarray, scores: np.ndarray, capacity: float) -> float:
     "Measure the share of the last label in the top of the scores; ties get a fair draw."
     n_rows = max(1, round(capacity * len(scores)))

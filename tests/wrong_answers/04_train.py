@@ -1,0 +1,134 @@
+# Wrong answers to lesson 04, with a part of what a check says to each.
+
+# exercise 1: scores of the one that had seen all 100, the answers among them
+def train_and_hold_out(name, make, rows, contract, seed, parameters):
+    rows, matrix, labels, features = encode_train(rows, contract)
+    final = fit_estimator(name, make(features), matrix, labels)
+    places = np.concatenate([score for _, score in make_folds(rows, contract, seed)])
+    return Trained(
+        name, final, features, list(contract.target.labels), dict(parameters), seed,
+        score_matrix(final, matrix[places]), labels[places],
+    )
+
+# exercise 1: look at which half of a fold is learned from
+def train_and_hold_out(name, make, rows, contract, seed, parameters):
+    rows, matrix, labels, features = encode_train(rows, contract)
+    folds = make_folds(rows, contract, seed)
+    held_out = []
+    for score, learn in folds:
+        fitted = fit_estimator(name, make(features), matrix[learn], labels[learn])
+        held_out.append(score_matrix(fitted, matrix[score]))
+    places = np.concatenate([score for _, score in folds])
+    final = fit_estimator(name, make(features), matrix, labels)
+    return Trained(
+        name, final, features, list(contract.target.labels), dict(parameters), seed,
+        np.concatenate(held_out), labels[places],
+    )
+
+# exercise 1: a model of the folds does not know the latest rows
+def train_and_hold_out(name, make, rows, contract, seed, parameters):
+    rows, matrix, labels, features = encode_train(rows, contract)
+    held_out, held_out_labels = [], []
+    for learn, score in make_folds(rows, contract, seed):
+        fitted = fit_estimator(name, make(features), matrix[learn], labels[learn])
+        held_out.append(score_matrix(fitted, matrix[score]))
+        held_out_labels.append(labels[score])
+    return Trained(
+        name, fitted, features, list(contract.target.labels), dict(parameters), seed,
+        np.concatenate(held_out), np.concatenate(held_out_labels),
+    )
+
+# exercise 1: the rows before the first fold were never scored
+def train_and_hold_out(name, make, rows, contract, seed, parameters):
+    rows, matrix, labels, features = encode_train(rows, contract)
+    held_out = []
+    for learn, score in make_folds(rows, contract, seed):
+        fitted = fit_estimator(name, make(features), matrix[learn], labels[learn])
+        held_out.append(score_matrix(fitted, matrix[score]))
+    final = fit_estimator(name, make(features), matrix, labels)
+    return Trained(
+        name, final, features, list(contract.target.labels), dict(parameters), seed,
+        np.concatenate(held_out), labels,
+    )
+
+# exercise 1: whether they belong to the sorted rows
+def train_and_hold_out(name, make, rows, contract, seed, parameters):
+    ordered, matrix, labels, features = encode_train(rows, contract)
+    held_out, folds = [], make_folds(ordered, contract, seed)
+    for learn, score in folds:
+        fitted = fit_estimator(name, make(features), matrix[learn], labels[learn])
+        held_out.append(score_matrix(fitted, matrix[score]))
+    places = np.concatenate([score for _, score in folds])
+    final = fit_estimator(name, make(features), matrix, labels)
+    return Trained(
+        name, final, features, list(contract.target.labels), dict(parameters), seed,
+        np.concatenate(held_out), take_labels(rows, contract)[places],
+    )
+
+# exercise 2: the order of the rows decides
+def measure_precision(labels, scores, capacity):
+    n_rows = max(1, round(capacity * len(scores)))
+    return float(labels[np.argsort(-scores, kind="stable")[:n_rows]].mean())
+
+# exercise 2: how many places are left for the four
+def measure_precision(labels, scores, capacity):
+    n_rows = max(1, round(capacity * len(scores)))
+    return float(labels[scores >= np.sort(scores)[-n_rows]].mean())
+
+# exercise 2: expected one row in the top all the same
+def measure_precision(labels, scores, capacity):
+    n_rows = round(capacity * len(scores))
+    lowest = np.sort(scores)[::-1][n_rows - 1]
+    above, tied = scores > lowest, scores == lowest
+    return float((labels[above].sum() + labels[tied].mean() * (n_rows - above.sum())) / n_rows)
+
+# exercise 3: asks for departure_delay, and nobody knows that
+in_service = "trees with the delay"
+
+# exercise 3: asks for precipitation, visibility, wind_speed
+in_service = "trees with the weather"
+
+# exercise 3: Look at how the folds were cut
+in_service = "trees with the day"
+
+# exercise 3: per 1,000 departures, 'logistic' brings
+in_service = "logistic"
+
+# exercise 4: a line that cannot be read must not end the reading
+def list_runs(folder):
+    path = Path(folder) / "runs.jsonl"
+    if not path.exists():
+        return pd.DataFrame()
+    return pd.json_normalize([json.loads(line) for line in path.read_bytes().splitlines()])
+
+# exercise 4: what comes after half a line is whole again
+def list_runs(folder):
+    path, records = Path(folder) / "runs.jsonl", []
+    try:
+        for line in path.read_bytes().split(b"\n") if path.exists() else []:
+            records.append(json.loads(line))
+    except ValueError:
+        pass
+    return pd.json_normalize(records)
+
+# exercise 4: a dict inside a cell is no column
+def list_runs(folder):
+    path, records = Path(folder) / "runs.jsonl", []
+    for line in path.read_bytes().split(b"\n") if path.exists() else []:
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            continue
+    return pd.DataFrame([record for record in records if isinstance(record, dict)])
+
+# exercise 4: before the first run there is no file
+def list_runs(folder):
+    records = []
+    for line in (Path(folder) / "runs.jsonl").read_bytes().split(b"\n"):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict):
+            records.append(record)
+    return pd.json_normalize(records)
