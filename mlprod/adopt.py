@@ -117,13 +117,13 @@ def put_answers(
     sources: dict[str, str],  # id of a cell → its new source
 ) -> None:
     "Put other sources into cells, below the directives that the lesson has."
-    for cell in notebook.cells:
-        if cell.get("id") in sources:
-            marks = [line for line in cell.source.splitlines() if line.startswith("#|")]
-            lines = sources[cell.id].strip().splitlines()
-            cell.source = "\n".join(marks + [x for x in lines if not x.startswith("#|")])
+    answered = [cell for cell in notebook.cells if cell.get("id") in sources]
+    for cell in answered:
+        marks = [line for line in cell.source.splitlines() if line.startswith("#|")]
+        lines = sources[cell.id].strip().splitlines()
+        cell.source = "\n".join(marks + [x for x in lines if not x.startswith("#|")])
 
-
+# %% ../nbs/19e_adopt.ipynb #15ceaed6
 def bring_back(
     copy: Path,  # of the repository
     root: Path,

@@ -208,7 +208,7 @@ def grade_folder(
     write_aside(to, text.getvalue().encode())
     return "\n".join(lines)
 
-
+# %% ../nbs/19f_classroom.ipynb #f4d7c243
 def safe_cell(value: object) -> object:
     "A value that a spreadsheet does not take for a formula."
     text = str(value)
