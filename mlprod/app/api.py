@@ -37,7 +37,7 @@ MAX_BYTES = 16 * 2**20  # of a body
 
 api = Blueprint("api", __name__)
 
-
+# %% ../../nbs/09f_api.ipynb #49544a3c
 def read_request() -> bytes:
     "Read the body of the request, all of it; raises the HTTP error that says why that cannot be."
     if request.content_encoding:
@@ -52,7 +52,7 @@ def read_request() -> bytes:
         raise RequestEntityTooLarge  # without a length, Flask reads that much and stops
     return body
 
-
+# %% ../../nbs/09f_api.ipynb #b522edc3
 def give_predictions(version: str, predictions: list) -> bytes:
     "Write the answer to a request for predictions."
     return msgspec.json.encode({"version": version, "predictions": predictions})
