@@ -20,7 +20,7 @@ from .columns import Column, Features, Problem, RowsError, show
 # %% ../../nbs/02c_texts.ipynb #5da8b163
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
-
+# %% ../../nbs/02c_texts.ipynb #da09ba88
 def read_text(
     text: str,  # as it was typed
     column: Column,
@@ -80,7 +80,7 @@ def read_csv(body: bytes, features: Features) -> list[dict]:
             row[name] = read_text(row[name], features.columns[name])
     return rows
 
-
+# %% ../../nbs/02c_texts.ipynb #58592249
 def check_header(names: list[str], features: Features) -> list[str]:
     "Check that CSV begins with names between commas, and return them."
     if not names:
