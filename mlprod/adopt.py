@@ -168,11 +168,8 @@ def adopt_lesson(
 
 
 def write_notebook(path: Path, notebook: nbformat.NotebookNode) -> None:
-    "Write a notebook the way nbdev does."
-    import json
-
-    text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True)
-    write_aside(path, (text + "\n").encode())
+    "Write a notebook, in one step."
+    write_aside(path, (nbformat.writes(notebook).rstrip() + "\n").encode())
 
 
 def undo_adoption(
