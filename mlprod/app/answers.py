@@ -88,7 +88,7 @@ def give_problem(status: int, detail: str, **more) -> Response:
     problem = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     return give_json(problem | {"request_id": request_id} | more, status, PROBLEM)
 
-
+# %% ../../nbs/09c_answers.ipynb #7c2d3cc4
 PROBLEM = "application/problem+json"
 SHOWN = 100  # problems that one answer lists; somebody who sent more has one mistake many times
 
