@@ -24,7 +24,7 @@ FILES = ("model.onnx", "contract.json", "report.json", "card.md")
 class ArtifactError(ValueError):
     "An artifact cannot be served; the message says in one line which, and why."
 
-
+# %% ../../nbs/07a_model.ipynb #75712405
 def read_files(
     folder: Path,  # of one version
 ) -> tuple[dict, dict[str, bytes]]:  # the manifest; each file's content by its name
