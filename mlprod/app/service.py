@@ -18,7 +18,7 @@ from .model import Artifact, ArtifactError, load_artifact
 # %% ../../nbs/07b_service.ipynb #35b51961
 POINTER = "in_service.json"
 
-
+# %% ../../nbs/07b_service.ipynb #c79e15af
 def read_pointer(
     folder: str | Path,  # with in_service.json
 ) -> str:
