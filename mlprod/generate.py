@@ -95,7 +95,7 @@ def read_record(folder: Path) -> dict[str, str]:  # SHA-256 by path; empty where
         problem = "expected paths with their hashes, got something else"
         raise GenerateError(f"{RECORD}: {problem}; generate with overwrite=True") from None
 
-
+# %% ../nbs/10_generate.ipynb #53236010
 def find_foreign(
     folder: Path,             # of the app
     files: dict[str, bytes],  # what is to be written
@@ -105,9 +105,10 @@ def find_foreign(
     foreign = []
     for name in sorted(files.keys() | record.keys()):
         path = folder / name
-        if not path.is_file():
-            foreign += [f"{name} (a folder)"] if path.is_dir() else []
-        elif hash_of(path.read_bytes()) not in (record.get(name), hash_of(files.get(name, b""))):
+        ours = (record.get(name), hash_of(files.get(name, b"")))
+        if path.is_dir():
+            foreign.append(f"{name} (a folder)")
+        elif path.is_file() and hash_of(path.read_bytes()) not in ours:
             foreign.append(f"{name} ({'changed since' if name in record else 'not generated'})")
     return foreign
 
