@@ -17,6 +17,16 @@ from watch import LOST, count_request, log
 from writer import Writer
 
 
+def is_plain(
+    environ: dict,  # what a WSGI server knows about a request
+) -> bool:
+    "Say whether a request is so plain that the short way may answer it."
+    length = environ.get("CONTENT_LENGTH", "")
+    plain = environ.get("CONTENT_TYPE") == JSON and "HTTP_CONTENT_ENCODING" not in environ
+    post = environ["REQUEST_METHOD"] == "POST" and length.isdecimal()
+    return plain and post and int(length) <= MAX_BYTES
+
+
 class App(Flask):
     "Flask, with a short way for the request that comes most, and a count of all of them."
 
@@ -41,14 +51,12 @@ class App(Flask):
 
     def answer_plain_rows(self, environ: dict) -> bytes | None:
         "Answer rows that are JSON, and plainly right; None where Flask has to see to it."
-        length = environ.get("CONTENT_LENGTH", "")
-        plain = environ.get("CONTENT_TYPE") == JSON and "HTTP_CONTENT_ENCODING" not in environ
-        post = environ["REQUEST_METHOD"] == "POST" and length.isdecimal()
-        if not (plain and post and int(length) <= MAX_BYTES):
+        if not is_plain(environ):
             return None
-        body = environ["wsgi.input"].read(int(length))
+        length = int(environ["CONTENT_LENGTH"])
+        body = environ["wsgi.input"].read(length)
         try:
-            if len(body) < int(length):
+            if len(body) < length:
                 raise EOFError
             artifact = self.extensions["service"].artifact()
             rows = read_body(body, JSON, artifact.features)
