@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['DEFAULT_CONTRACT', 'TELLTALES', 'SHELL', 'CHECKS', 'CommandError', 'find_root', 'shorten', 'plan_run', 'run_line',
-           'choose_lessons', 'run_lessons', 'serve_app', 'end_process', 'list_course', 'start_work', 'check_work',
-           'give_hint', 'give_solution', 'adopt_work', 'export_work', 'grade_work', 'write_lesson', 'check_library',
-           'compare_folders', 'find_telltales', 'check_notebooks', 'check_readme', 'check_app_folder',
+           'choose_lessons', 'run_lessons', 'serve_app', 'end_process', 'list_course', 'start_work', 'read_limits',
+           'check_work', 'give_hint', 'give_solution', 'adopt_work', 'export_work', 'grade_work', 'write_lesson',
+           'check_library', 'compare_folders', 'find_telltales', 'check_notebooks', 'check_readme', 'check_app_folder',
            'check_contracts', 'report_checks', 'check_all', 'write_readme_file', 'Parser', 'add_command', 'positive',
            'make_parser', 'add_lesson_words', 'name_unknown_command', 'main', 'describe_error', 'complain',
            'with_terminate_as_interrupt']
@@ -198,16 +198,25 @@ def start_work(options: argparse.Namespace) -> int:
     return 0
 
 
+def read_limits(options: argparse.Namespace):
+    "What an answer may use up, as the options say."
+    from mlprod.exercises import Limits
+
+    memory = getattr(options, "memory", None) if os.name != "nt" else None
+    return Limits(options.seconds, int(memory * 1024**3) if memory else None)
+
+
 def check_work(options: argparse.Namespace) -> int:
     "Check your answers in a fresh kernel; exit status 0 when all that was asked for passed."
     from mlprod.course import check_lesson, find_lesson, show_outcome, watch_lesson
 
     root = find_root(Path.cwd())
     name = find_lesson(root, options.lesson)
+    limits = read_limits(options)
     if options.watch:
-        watch_lesson(root, name, options.exercise)
+        watch_lesson(root, name, options.exercise, limits)
         return 0
-    outcome = check_lesson(root, name, options.exercise)
+    outcome = check_lesson(root, name, options.exercise, limits)
     print(show_outcome(outcome))
     return 0 if outcome.passed else 1
 
@@ -263,8 +272,7 @@ def grade_work(options: argparse.Namespace) -> int:
     from mlprod.classroom import grade_folder
 
     root, to = find_root(Path.cwd()), Path(options.to)
-    memory = int(options.memory * 1024**3) if os.name != "nt" else None
-    print(grade_folder(root, Path(options.folder), to, sys.stderr, memory))
+    print(grade_folder(root, Path(options.folder), to, sys.stderr, read_limits(options)))
     print(f"wrote  {shorten(to)}")
     return 0
 
@@ -464,14 +472,14 @@ def add_command(commands, name: str, do: Callable, example: str) -> argparse.Arg
 
 
 def positive(text: str) -> float:
-    "Read a number of seconds."
-    seconds = float(text)
-    if not 0 < seconds < float("inf"):
+    "Read a number of seconds, or of something else."
+    number = float(text)
+    if not 0 < number < float("inf"):
         raise ValueError
-    return seconds
+    return number
 
 
-positive.__name__ = "number of seconds"  # argparse says: invalid number of seconds value
+positive.__name__ = "number above 0"  # argparse says: invalid number above 0 value
 
 # %% ../nbs/20_cli.ipynb #cabccbb4
 def make_parser() -> Parser:
@@ -533,6 +541,9 @@ def add_lesson_words(words) -> None:
     grade.add_argument("--to", metavar="CSV", default="grades.csv", help="default: grades.csv")
     grade.add_argument("--memory", metavar="GB", type=positive, default=4.0,
                        help="of address space for each submission; default: 4")  # fmt: skip
+    for command in (check, grade):
+        command.add_argument("--seconds", metavar="N", type=positive, default=20.0,
+                             help="longest time for an answer or a check; default: 20")  # fmt: skip
     new = add_command(words, "new", write_lesson, "mlprod lesson new 11_monitor --title Monitor")
     new.add_argument("name", metavar="NAME", help="a free number and the module, as 11_monitor")
     new.add_argument("--title", default="A new lesson")

@@ -26,6 +26,7 @@ from mlprod.exercises import (
     Bench,
     Exercise,
     Lesson,
+    Limits,
     Verdict,
     blank_notebook,
     check_answers,
@@ -261,14 +262,15 @@ def check_lesson(
     root: Path,
     name: str,
     number: int | None = None,  # of one exercise; None: all of them
-    bench: Bench | None = None,  # one that is warm; it is used up
+    limits: Limits = Limits(),
+    bench: Bench | None = None,  # one that is warm; it is used up, with its own limits
 ) -> Outcome:
     "Find out what a learner's answers are worth, and note it."
     lesson = own_lesson(root, name)
     chosen = [exercise.number for exercise in choose_exercises(lesson, number)]
     found = find_answers(lesson, read_work(root, name))
     answers = {n: [found.sources[n]] for n in chosen if n in found.sources}
-    results = check_answers(lesson, answers, root / "nbs", bench=bench)
+    results = check_answers(lesson, answers, root / "nbs", limits, bench)
     verdicts = {n: results[n][0] for n in chosen if results.get(n)}
     for exercise in choose_exercises(lesson, number):
         n = exercise.number
@@ -315,6 +317,7 @@ def watch_lesson(
     root: Path,
     name: str,
     number: int | None = None,
+    limits: Limits = Limits(),
     show: TextIO = sys.stdout,
     times: int | None = None,  # how often to look; None: until stopped
 ) -> None:
@@ -322,7 +325,7 @@ def watch_lesson(
     path, seen, bench, count = work_file(root, name), None, None, 0
     try:
         while times is None or count < times:
-            bench = bench or Bench(own_lesson(root, name), root / "nbs")
+            bench = bench or Bench(own_lesson(root, name), root / "nbs", limits)
             stamp = path.stat().st_mtime_ns if path.is_file() else 0
             if stamp == seen:
                 time.sleep(0.1)
@@ -330,7 +333,7 @@ def watch_lesson(
             began, seen, count = time.monotonic(), stamp, count + 1
             used, bench = bench, None
             try:
-                text = show_outcome(check_lesson(root, name, number, used))
+                text = show_outcome(check_lesson(root, name, number, bench=used))
             except CourseError as error:
                 used.close()
                 text = str(error)
