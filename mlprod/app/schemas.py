@@ -37,7 +37,7 @@ def match_moments(
     pattern = f"({days}){TIME}{OFFSET}" if days else escape(example)
     return pattern if re.fullmatch(pattern, example) else f"{pattern}|{escape(example)}"
 
-
+# %% ../../nbs/02d_schemas.ipynb #d7de8be2
 def escape(text: str) -> str:
     "Write a pattern that matches this very text."
     return re.sub(r"[.*+?^${}()|\[\]\\]", r"\\\g<0>", text)
