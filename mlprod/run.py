@@ -221,7 +221,7 @@ def fresh_kernel():
         raise
     run_sync(kernel.close)(now=False)
 
-
+# %% ../nbs/19a_notebooks.ipynb #86d1c779
 def name_death(
     status: int | None,  # exit status of the kernel's process, negative for a signal
 ) -> str:
@@ -290,11 +290,9 @@ def name_cell(
     added = sum("injected-parameters" in cell.metadata.get("tags", []) for cell in before)
     headings = [
         line.lstrip("# ")
-        for cell in before
-        if cell.cell_type == "markdown"
-        for line in cell.source.splitlines()
-        if re.match(r"#{1,6} ", line)
-    ]
+        for cell in before if cell.cell_type == "markdown"
+        for line in cell.source.splitlines() if re.match(r"#{1,6} ", line)
+    ]  # fmt: skip
     code = [s for s in notebook.cells[index].source.splitlines() if not s.startswith("#|")]
     return f"cell {index + 1 - added} ({(headings or code or ['empty'])[-1 if headings else 0]})"
 
