@@ -549,17 +549,18 @@ def perform(verb, arguments):
     if verb == "check":
         return run_parts([("check", check_notebooks), ("lint", check_lint)])
     if verb == "lab":
-        return hand_over(python("-m", "jupyterlab", *lab_options(arguments)))
+        return open_lab(arguments)
     return hand_over(mlprod(verb, *arguments))  # run, serve and lessons are the tool's own words
 
 
-def lab_options(arguments):
-    "Open the start page; where there is no screen, say the address and leave it at that."
-    options = ["--LabApp.default_url=/lab/tree/nbs/start.md", "--expose-app-in-browser"]
+def open_lab(arguments):
+    "Open the course as .jupyter/ says; where there is no screen, say the address and no more."
+    paths = [os.path.join(ROOT, ".jupyter"), os.environ.get("JUPYTER_CONFIG_PATH")]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     screens = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
     if sys.platform.startswith("linux") and not any(map(os.environ.get, screens)):
-        options.append("--no-browser")
-    return options + list(arguments)
+        arguments = ["--no-browser"] + arguments
+    return hand_over(python("-m", "jupyterlab", *arguments))
 
 
 def say(text):

@@ -37,8 +37,6 @@ setup(
     ],
     packages=find_packages(include=["mlprod", "mlprod.*"]),
     package_data={"mlprod": ["files/**/*", "files/**/.*"]},
-    # Beside JupyterLab, not in anybody's own settings: Markdown opens as a page.
-    data_files=[("share/jupyter/lab/settings/overrides.d", ["mlprod/files/lab/mlprod.json"])],
     python_requires=f">={settings['min_python']}",
     install_requires=lines("requirements"),
     extras_require={

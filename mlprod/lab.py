@@ -134,7 +134,8 @@ def describe_course_tile() -> dict[str, Any]:
 def describe_entry(title: str, icon: str) -> dict[str, str]:
     "Describe how a tile looks in the launcher."
     path = LIBRARY / "files" / "lab" / "static" / icon
-    return {"title": title, "icon_path": str(path), "category": "Course"}
+    # Elsewhere than among the notebooks, JupyterLab shows no icon.
+    return {"title": title, "icon_path": str(path), "category": "Notebook"}
 
 # %% ../nbs/19d_lab.ipynb #fea619ad
 def describe_lessons(
