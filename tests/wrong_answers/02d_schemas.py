@@ -18,7 +18,7 @@ def escape(text: str) -> str:
 def escape(text: str) -> str:
     return f"[{text}]"
 
-# exercise 2: whose digits are these?
+# exercise 2: is each sign 0 to 9?
 whole_miles = r"[1-9]\d{1,2}|[1-5]\d{3}|6000"
 
 # exercise 2: the app refuses those
