@@ -83,7 +83,7 @@ def choose_threshold(
 # %% ../nbs/05_evaluate.ipynb #c19e9617
 RESAMPLES = 200
 
-
+# %% ../nbs/05_evaluate.ipynb #ab0ec404
 def draw_differences(
     measure,              # function of (scores' ranks or labels, weights) that gives a number
     model,                # what that number is computed from, for the model
