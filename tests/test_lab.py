@@ -94,7 +94,8 @@ def jupyter_server(folder):
     own = {f"JUPYTER_{name}_DIR": str(folder / f"{name.lower()}_dir") for name in
            ("CONFIG", "DATA", "RUNTIME")}  # fmt: skip
     paths = [str(folder), str(ROOT), os.environ.get("PYTHONPATH")]
-    own |= {"JUPYTER_CONFIG_PATH": "", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    own |= {"JUPYTER_CONFIG_PATH": own["JUPYTER_CONFIG_DIR"]}  # before what the environment says
+    own |= {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
     with open(folder / "server.log", "w", encoding="utf-8") as log:
         process = subprocess.Popen(
             [
