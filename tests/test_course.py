@@ -62,7 +62,7 @@ def lesson(capsys, *words):
 MISTAKES = {
     "a syntax error": ("return (", "line 7 of your answer: '(' was never closed"),
     "an endless loop": ("while True: pass", "no end after 1 s: an endless loop"),
-    "exit()": ("exit()", "exit() ends it"),
+    "exit()": ("exit()", "the answer calls exit"),
     "sys.exit": ("import sys; sys.exit()", "the answer calls exit"),
     "a kernel that dies": ("import os; os._exit(7)", "the kernel left with exit status 7"),
     "a name that is not there": ("return numpy.mean(values)", "name 'numpy' is not defined"),
@@ -301,7 +301,7 @@ def test_the_notebook_says_it_too(course):
     assert done.stdout.count("not answered yet") == 4
     assert "passed: missing values are counted" in done.stdout
     assert "passed: an empty column is no error" in done.stdout
-    assert done.stdout.count("Traceback") == 1 and "ZeroDivisionError" in done.stdout
+    assert done.stdout.count("Traceback") == 2 and "ZeroDivisionError" in done.stdout
 
 
 def test_two_copies_never_take_the_same_name(tmp_path):
