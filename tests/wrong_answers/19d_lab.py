@@ -9,7 +9,7 @@ board = {
 
 # exercise 1: whoever reaches that address gets in without Jupyter's login
 board = {
-    "command": ["python", "board.py", "--host", "0.0.0.0", "--port", "{port}"],
+    "command": ["python", "board.py", "--host=0.0.0.0", "--port={port}"],
     "new_browser_tab": False,
     "update_last_activity": False,
 }
