@@ -510,8 +510,10 @@ def explain_error(
         number = int(lines[-1])
         where = f", in line {number} of your answer: {answer.splitlines()[number - 1].strip()}"
     way = ""
-    if error.ename == "NameError":
+    if lines and error.ename == "NameError":
         way = "; what an answer needs is imported or defined in its own cell"
+    elif not lines and "NoneType" in said:
+        way = "; does your answer return what it found?"
     text = f"{error.ename}: {said}" if said else error.ename
     return textwrap.shorten(f"{text}{where}{way}", MESSAGE_CHARACTERS, placeholder=" …")
 

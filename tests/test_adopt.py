@@ -1,0 +1,110 @@
+"""Adopting: a learner's code becomes the library's, or nothing has changed."""
+
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from mlprod.adopt import adopt_lesson, find_tests, undo_adoption
+from mlprod.classroom import new_lesson
+from mlprod.cli import check_app_folder, check_library, main
+from mlprod.course import CourseError, show_solution, start_lesson, work_file
+
+ROOT = Path(__file__).resolve().parent.parent
+NAME = "11_holes"
+BLANK = 'raise NotImplementedError("Exercise 1: yours to write")'
+MINE = "gaps = [value for value in values if value is None]\n    return len(gaps) / max(1, len(values))"
+EDGE = """
+from mlprod.holes import share_missing
+
+
+def test_text_is_no_hole():
+    "An empty text is a value."
+    assert share_missing(["", None]) == 0.5
+"""
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    "This repository with one lesson, the skeleton, whose module has a test of its own."
+    root = tmp_path_factory.mktemp("adopt") / "mlprod"
+    root.mkdir()
+    (root / "nbs").mkdir()
+    (root / "tests").mkdir()
+    shutil.copy(ROOT / "nbs" / "conftest.py", root / "nbs")
+    for name in ("settings.ini", "pyproject.toml"):
+        shutil.copy(ROOT / name, root)
+    for name in ("mlprod", "app"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    new_lesson(root, NAME, "Holes")
+    (root / "tests" / "test_architecture.py").write_text("def test_nothing(): pass\n")
+    (root / "tests" / "test_holes.py").write_text(EDGE)
+    start_lesson(root, NAME)
+    return root
+
+
+def answer(root, code):
+    "Answer both exercises of the learner's notebook, the first with some code."
+    path = work_file(root, NAME)
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.source.startswith("#| exercise\nmost_missing"):
+            cell.source = "#| exercise\nmost_missing = 0.6"
+        elif "#| exercise\ndef" in cell.source:
+            head = cell.source.partition('missing."\n')[0]
+            cell.source = f'{head}missing."\n    {code}'
+    nbformat.write(notebook, path)
+
+
+def snapshot(root):
+    "Every file with its bytes, except what a learner owns."
+    files = [p for p in root.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+    return {p: p.read_bytes() for p in files if "work" not in p.relative_to(root).parts}
+
+
+def test_what_fails_a_check_or_a_test_changes_nothing(repository, capsys):
+    "Neither a wrong answer, nor one that the checks let pass and the module's own test does not."
+    before = snapshot(repository)
+    answer(repository, "return 1")
+    with pytest.raises(CourseError, match="nothing has been changed"):
+        adopt_lesson(repository, NAME)
+
+    answer(repository, "return sum(v in (None, '') for v in values) / (len(values) or 1)")
+    with pytest.raises(CourseError) as error:
+        adopt_lesson(repository, NAME)
+    assert "the module's tests: FAILED tests/test_holes.py::test_text_is_no_hole" in str(error.value)
+    assert str(error.value).endswith("nothing has been changed")
+    assert snapshot(repository) == before
+
+
+def test_the_code_you_wrote_is_the_code_that_is_exported_and_it_can_be_undone(
+    repository, monkeypatch, capsys
+):
+    "Lesson, library and app agree; hints and solution stay what they were; undo brings ours back."
+    monkeypatch.chdir(repository)
+    answer(repository, MINE)
+    assert main(["lesson", "adopt", "11"]) == 0
+    said = capsys.readouterr().out
+    assert "changed  nbs/11_holes.ipynb" in said and "changed  mlprod/holes.py" in said
+    library = repository / "mlprod" / "holes.py"
+    assert MINE.splitlines()[0] in library.read_text()
+    assert not [problem for problem in check_library(repository) if "holes" in problem]
+    assert check_app_folder(repository) == []
+    assert "+    return sum(value is None" in show_solution(repository, NAME, 1)
+
+    assert main(["lesson", "adopt", "11", "--undo"]) == 0
+    assert "return sum(value is None" in library.read_text()
+    assert not [problem for problem in check_library(repository) if "holes" in problem]
+    with pytest.raises(CourseError, match="nothing of lesson 11 has been adopted"):
+        undo_adoption(repository, NAME)
+    kept = sorted(path.name for path in (repository / "work" / "adopted").iterdir())
+    assert kept == ["11_holes.before-undo.ipynb"]
+
+
+def test_every_module_of_the_course_has_tests_that_guard_it():
+    "Tests of its own, or for a part of the app the app's."
+    for path in sorted((ROOT / "mlprod").rglob("*.py")):
+        module = path.relative_to(ROOT / "mlprod").with_suffix("").as_posix()
+        if path.stem[0] != "_" and "files" not in path.parts and module != "app/serve":
+            assert len(find_tests(ROOT, module)) > 1, module
