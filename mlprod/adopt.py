@@ -34,8 +34,9 @@ from .run import read_notebook
 
 # %% ../nbs/19e_adopt.ipynb #0d29a094
 LEFT_OUT = shutil.ignore_patterns(
-    ".*", "__pycache__", "artifacts", "work", "build", "dist", "*.egg-info", "benchmarks"
-)
+    ".git", ".venv*", ".*cache*", ".ipynb_checkpoints", "__pycache__", "*.egg-info",
+    "artifacts", "work", "build", "dist", "benchmarks",
+)  # fmt: skip
 EXPORT = (
     "from nbdev.clean import nbdev_clean; nbdev_clean();"
     "from nbdev.doclinks import nbdev_export; nbdev_export()"
