@@ -470,7 +470,7 @@ def test_lessons():
 def test_tests():
     workers = min(2, os.cpu_count() or 1)
     command = python(
-        "-m", "pytest", "tests", "-q", "--timeout", str(TEST_SECONDS),
+        "-m", "pytest", "tests", "-q", "--timeout", str(TEST_SECONDS), "-p", "no:nbval",
         "-n", str(workers), "--dist", "loadfile",
     )  # fmt: skip
     return call(command, PART_SECONDS, OMP_NUM_THREADS=threads_for(workers))

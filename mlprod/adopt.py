@@ -103,7 +103,7 @@ def test_copy(
         "the library": ["-c", EXPORT],
         "the app": ["-c", GENERATE],
         "the lesson's outputs": [*pytest, "-p", "no:warnings", "--nbval", f"nbs/{name}.ipynb"],
-        "the module's tests": [*pytest, *find_tests(copy, module)],
+        "the module's tests": [*pytest, "-p", "no:nbval", *find_tests(copy, module)],
     }
     for title, arguments in steps.items():
         print(f"  {title} …", end=" ", file=show, flush=True)
