@@ -7,7 +7,7 @@ __all__ = ['HEADING', 'KIND', 'HINT', 'HAT', 'YOURS', 'FOLLOW', 'SILENCE', 'STAY
            'ExerciseError', 'Exercise', 'Lesson', 'has_directive', 'name_check', 'read_lesson', 'find_exercises',
            'find_section', 'blank_answer', 'find_blanks', 'encode_cut', 'blank_notebook', 'Answers', 'find_names',
            'find_answers', 'is_library', 'Limits', 'Verdict', 'KernelGone', 'QuietClient', 'Bench', 'is_blank',
-           'explain_error', 'name_syntax_error', 'check_answers', 'Follower', 'follow']
+           'explain_error', 'name_syntax_error', 'check_answers', 'Follower', 'stamp_library', 'follow']
 
 # %% ../nbs/19b_exercises.ipynb #7835d8fe
 import ast
@@ -306,7 +306,7 @@ class Verdict:
     message: str = ""  # why not: what was expected, what came, where to look
 
 
-class KernelGone(Exception):
+class KernelGone(ValueError):
     "The kernel ended, or had to be ended; the message says why."
 
 
@@ -551,6 +551,7 @@ class Follower:
 
     def __init__(self, shell: Any, lesson: Lesson | None):
         self.shell, self.source, self.cell, self.ran = shell, "", None, {}
+        self.library = stamp_library()
         self.exercises = {
             check.id: exercise
             for exercise in (lesson.exercises if lesson else ())
@@ -574,6 +575,8 @@ class Follower:
         name = name_check(nbformat.v4.new_code_cell(self.source))
         if name:
             lines = [f"not yet: {name}", f"  {self.name_cause(error)}"]
+            if stamp_library() != self.library:
+                lines.append("  the library has changed since this kernel started: restart it")
             shell._showtraceback(kind, error, ["\n".join(lines)])
         else:
             shell.showtraceback((kind, error, trace), running_compiled_code=True)
@@ -593,14 +596,22 @@ class Follower:
         return f"{type(error).__name__}: {error}{way_out}"
 
 
+def stamp_library() -> float:
+    "When the library was last written."
+    folder = Path(str(resources.files("mlprod")))
+    return max(path.stat().st_mtime for path in folder.rglob("*.py"))
+
+
 def follow(
     name: str,  # of the lesson, such as 04_train
 ) -> None:
     "From now on, say in one line what the checks of this notebook say."
     from IPython import get_ipython
 
-    shell, path = get_ipython(), resources.files("mlprod").parent / "nbs" / f"{name}.ipynb"
-    follower = Follower(shell, read_lesson(path) if path.is_file() else None)
+    shell, library = get_ipython(), Path(str(resources.files("mlprod"))).parent
+    places = [folder / "nbs" / f"{name}.ipynb" for folder in (Path(".."), library)]
+    found = [path for path in places if path.is_file()]
+    follower = Follower(shell, read_lesson(found[0]) if found else None)
     for event, heard in (("pre_run_cell", "begin"), ("post_run_cell", "end")):
         for old in [f for f in shell.events.callbacks[event] if f.__name__ == heard]:
             shell.events.unregister(event, old)

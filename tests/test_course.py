@@ -304,6 +304,24 @@ def test_the_notebook_says_it_too(course):
     assert done.stdout.count("Traceback") == 2 and "ZeroDivisionError" in done.stdout
 
 
+def test_a_check_before_its_answer_says_so(course):
+    "A stale or restarted kernel: which exercise, and what to run first."
+    notebook = nbformat.read(work_file(course, NAME), as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    script = "\n".join(
+        [
+            "from IPython.core.interactiveshell import InteractiveShell",
+            "shell = InteractiveShell.instance()",
+            f"shell.run_cell({code[1].source!r})",
+            f"shell.run_cell({code[4].source!r}, cell_id={code[4].id!r})",
+        ]
+    )
+    work = course / "work"
+    done = subprocess.run([sys.executable, "-c", script], cwd=work, capture_output=True, text=True)
+    assert done.stdout.startswith("not yet: missing values are counted\n  the answer to exercise 1")
+    assert "has not run in this kernel: run the cells above this one first" in done.stdout
+
+
 def test_two_copies_never_take_the_same_name(tmp_path):
     "Not even where names look alike."
     for name in ("a.ipynb", "a.1.ipynb", "a.1.1.ipynb"):
