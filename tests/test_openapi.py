@@ -162,17 +162,12 @@ def test_schemathesis_finds_nothing(served):
     address, api = served
     many = "300" if "departs_at" in api["components"]["schemas"]["Row"]["properties"] else "10"
     options = ["--checks", "all", "--max-examples", many, "--continue-on-failure", "--seed", "1"]
-    command = [program, "--no-color", "run", f"{address}/openapi.json", *options]
-    # Nothing is left out: all addresses, in two halves only because there are two cores.
-    halves, some = ["--include-path-regex", "--exclude-path-regex"], "^/(predict|feedback)$"
-    running = [
-        subprocess.Popen([*command, half, some], stdout=subprocess.PIPE, encoding="utf-8")
-        for half in halves
-    ]
-    for process in running:
-        try:
-            said, _ = process.communicate(timeout=250)
-        finally:
-            process.kill()
-        print("\n".join(said.splitlines()[-12:]))
-        assert process.returncode == 0 and "No issues found" in said, said[-6000:]
+    # Without a database the requests are those of a fresh clone, and as many. With one, half of the
+    # time goes into simplifying requests that were answered well.
+    options += ["--no-color", "--generation-database", "none"]
+    done = subprocess.run(
+        [program, "run", f"{address}/openapi.json", *options],
+        stdout=subprocess.PIPE, encoding="utf-8", timeout=170,
+    )  # fmt: skip
+    print("\n".join(done.stdout.splitlines()[-12:]))
+    assert done.returncode == 0 and "No issues found" in done.stdout, done.stdout[-6000:]
