@@ -389,6 +389,10 @@ def child_environment():
     environment = dict(os.environ, VIRTUAL_ENV=ENVIRONMENT, PYTHONUTF8="1")
     environment["PATH"] = programs + os.pathsep + environment.get("PATH", "")
     environment.pop("PYTHONHOME", None)
+    # Containers often forbid byte code beside the sources. Without any, each kernel compiles every
+    # library anew, which is half of its start: so keep it with the environment.
+    if environment.pop("PYTHONDONTWRITEBYTECODE", None):
+        environment.setdefault("PYTHONPYCACHEPREFIX", os.path.join(ENVIRONMENT, "bytecode"))
     return environment
 
 
@@ -560,6 +564,12 @@ def open_lab(arguments):
     screens = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
     if sys.platform.startswith("linux") and not any(map(os.environ.get, screens)):
         arguments = ["--no-browser"] + arguments
+    if os.name != "nt":
+        # A login shell, JupyterLab's own choice, would take the programs of .venv off the path.
+        shell = "--ServerApp.terminado_settings={'shell_command': ['bash']}"
+        arguments = [shell] + arguments
+        if os.geteuid() == 0 and "--allow-root" not in arguments:
+            say("you are root, and JupyterLab wants that confirmed: make lab ARGS=--allow-root")
     return hand_over(python("-m", "jupyterlab", *arguments))
 
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LEFT_OUT', 'EXPORT', 'GENERATE', 'copy_repository', 'call_python', 'find_module', 'find_tests', 'test_copy',
-           'put_answers', 'bring_back', 'adopt_lesson', 'write_notebook', 'undo_adoption']
+           'list_style', 'put_answers', 'bring_back', 'adopt_lesson', 'write_notebook', 'undo_adoption']
 
 # %% ../nbs/19e_adopt.ipynb #a43a8358
 import os
@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,11 +107,24 @@ def test_copy(
         "the module's tests": [*pytest, "-p", "no:nbval", *find_tests(copy, module)],
     }
     for title, arguments in steps.items():
+        began = time.monotonic()
         print(f"  {title} …", end=" ", file=show, flush=True)
         reason = call_python(copy, *arguments)
-        print("no" if reason else "ok", file=show, flush=True)
+        seconds = time.monotonic() - began
+        print(f"{'no' if reason else 'ok'}, {seconds:.0f} s", file=show, flush=True)
         if reason:
             raise CourseError(f"{title}: {reason}; nothing has been changed")
+    for note in list_style(copy, f"nbs/{name}.ipynb"):
+        print(f"  style: {note}", file=show, flush=True)
+
+
+def list_style(copy: Path, notebook: str) -> list[str]:
+    "What the linter would say; a matter for `make check`, and no reason to refuse what works."
+    options = ["--output-format=concise", "--quiet", notebook]
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", *options], cwd=copy, capture_output=True, text=True
+    )
+    return [line for line in done.stdout.splitlines() if line.startswith(notebook)]
 
 # %% ../nbs/19e_adopt.ipynb #43aca37f
 def put_answers(
@@ -157,6 +171,7 @@ def adopt_lesson(
     if not code:
         raise CourseError(f"lesson {lesson.number} has no code of the library; nothing to adopt")
     kept = root / "work" / "adopted" / f"{name}.ipynb"
+    print("all checks passed; now the tests, about a minute in all:", file=show, flush=True)
     with copy_repository(root) as copy:
         path = copy / "nbs" / f"{name}.ipynb"
         notebook = read_notebook(path)

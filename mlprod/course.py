@@ -308,8 +308,9 @@ def show_outcome(outcome: Outcome) -> str:
         if any(e.kind == "library code" for e in outcome.lesson.exercises):
             lines.append(f"Put your code into the library: mlprod lesson adopt {number}")
     elif not done:
-        first = next(n for n, found in outcome.verdicts.items() if not all(v.passed for v in found))
-        lines.append(f"\nstuck? mlprod lesson hint {number} {first}")
+        stuck = [n for n, found in outcome.verdicts.items() if not all(v.passed for v in found)]
+        tried = [n for n in stuck if outcome.verdicts[n][0].message != "not answered yet"]
+        lines.append(f"\nstuck? mlprod lesson hint {number} {(tried or stuck)[0]}")
     return "\n".join(lines)
 
 # %% ../nbs/19c_course.ipynb #d2de1856

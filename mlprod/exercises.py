@@ -198,7 +198,7 @@ def encode_cut(line: str, column: int) -> str:
 
 # %% ../nbs/19b_exercises.ipynb #61c4ed29
 FOLLOW = """\
-# Says what the checks below say, in one line each.
+# Says what the checks below say, in one line each; run it again after each restart of the kernel.
 from mlprod.exercises import follow
 
 follow("{name}")"""
@@ -551,7 +551,8 @@ class Follower:
 
     def __init__(self, shell: Any, lesson: Lesson | None):
         self.shell, self.source, self.cell, self.ran = shell, "", None, {}
-        self.library = stamp_library()
+        self.library, self.held = stamp_library(), set()
+        self.number = lesson.number if lesson else ""
         self.exercises = {
             check.id: exercise
             for exercise in (lesson.exercises if lesson else ())
@@ -568,7 +569,16 @@ class Follower:
         if result.success:
             self.ran[self.cell] = self.source
             if name:
-                print(f"passed: {name}")
+                print(f"\x1b[32mpassed: {name}\x1b[0m")
+                self.held.add(self.cell)
+                self.praise()
+
+    def praise(self) -> None:
+        "Say when all checks of an exercise have passed."
+        exercise = self.exercises.get(self.cell)
+        if exercise and self.held >= {check.id for check in exercise.checks}:
+            command = f"mlprod lesson check {self.number}"
+            print(f"Exercise {exercise.number} holds; `{command}` in a terminal counts it.")
 
     def explain(self, shell: Any, kind: type, error: Exception, trace: Any, **_: Any) -> None:
         "A cell has failed."
@@ -577,7 +587,13 @@ class Follower:
             lines = [f"not yet: {name}", f"  {self.name_cause(error)}"]
             if stamp_library() != self.library:
                 lines.append("  the library has changed since this kernel started: restart it")
+            self.held.discard(self.cell)
             shell._showtraceback(kind, error, ["\n".join(lines)])
+        elif isinstance(error, SyntaxError):
+            shell.showsyntaxerror()
+        elif isinstance(error, NotImplementedError) and YOURS[:-2] in str(error):
+            line = f"this cell needs what is still to be written: {str(error).partition(':')[0]}"
+            shell._showtraceback(kind, error, [line])
         else:
             shell.showtraceback((kind, error, trace), running_compiled_code=True)
 
@@ -589,7 +605,7 @@ class Follower:
             way_out = "run the cells above this one first (Run, Run All Above Selected Cell)"
             return f"the answer to exercise {exercise.number} has not run in this kernel: {way_out}"
         if isinstance(error, NotImplementedError) or (answer and is_blank(answer)):
-            return "not answered yet"
+            return "not answered yet; if it is, run the cell with your answer"
         if isinstance(error, AssertionError) and str(error):
             return str(error)
         way_out = "; run the cells above this one first" if isinstance(error, NameError) else ""

@@ -29,6 +29,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TextIO
 
+# nbformat brings jsonschema, which would spend a second on a grammar of addresses that nobody asks.
+sys.modules.setdefault("rfc3987_syntax", None)
+
 import nbformat
 import papermill
 from jupyter_client.manager import AsyncKernelManager

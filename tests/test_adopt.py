@@ -14,7 +14,8 @@ from mlprod.course import CourseError, show_solution, start_lesson, work_file
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "11_holes"
 BLANK = 'raise NotImplementedError("Exercise 1: yours to write")'
-MINE = "gaps = [value for value in values if value is None]\n    return len(gaps) / max(1, len(values))"
+MINE = """gaps = [value for value in values if value is None]
+    return len(gaps) / max(1, len(values))"""
 EDGE = """
 from mlprod.holes import share_missing
 
@@ -73,7 +74,8 @@ def test_what_fails_a_check_or_a_test_changes_nothing(repository, capsys):
     answer(repository, "return sum(v in (None, '') for v in values) / (len(values) or 1)")
     with pytest.raises(CourseError) as error:
         adopt_lesson(repository, NAME)
-    assert "the module's tests: FAILED tests/test_holes.py::test_text_is_no_hole" in str(error.value)
+    failed = "the module's tests: FAILED tests/test_holes.py::test_text_is_no_hole"
+    assert failed in str(error.value)
     assert str(error.value).endswith("nothing has been changed")
     assert snapshot(repository) == before
 

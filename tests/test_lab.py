@@ -202,13 +202,14 @@ def make_course(**changes):
 
 
 def test_the_page_leads_to_the_learners_notebook_once_there_is_one():
-    "Until then to the lesson; both seen from JupyterLab's root."
-    for begun, path in ((False, "nbs/04_train.ipynb"), (True, "work/04_train.ipynb")):
+    "Until then it can be started; the lesson with its answers is nobody's way by accident."
+    path = "courses/mlprod/work/04_train.ipynb"
+    for begun in (False, True):
         page = make_course(started=begun)[0].get("/").text
         row = re.search(r'<th scope="row">.*?</th>', page)[0]
-        assert f'href="../lab/tree/courses/mlprod/{path}"' in row
-        assert f'data-path="courses/mlprod/{path}"' in row
-        assert ("<form" in page) != begun
+        assert f'data-path="{path}"' in row and "nbs/" not in page
+        assert (f'href="../lab/tree/{path}"' in row) == begun
+        assert ('<form method="post" action="start/04_train">' in row) != begun
 
 
 def test_the_page_escapes_and_loads_nothing_from_elsewhere():

@@ -1,6 +1,6 @@
 # Wrong answers to lesson 02c, with a part of what a check says to each.
 
-# exercise 1: Python's float is too generous
+# exercise 1: do not trust Python's float alone
 def read_text(text, column):
     if column.kind == "number":
         try:
