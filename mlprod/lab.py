@@ -145,10 +145,8 @@ def describe_lessons(
     "Say of each lesson what the page shows, and where it leads."
     lessons = []
     for lesson in progress:
-        own = posixpath.normpath(f"{place}/work/{lesson.name}.ipynb")
-        read = posixpath.normpath(f"{place}/nbs/{lesson.name}.ipynb")
-        path = own if lesson.started else read
-        links = {"work": own, "path": path, "address": f"../lab/tree/{path}"}
+        path = posixpath.normpath(f"{place}/work/{lesson.name}.ipynb")
+        links = {"path": path, "address": f"../lab/tree/{path}"}
         lessons.append(vars(lesson) | links | {"count": len(lesson.done)})
     return lessons
 
