@@ -103,8 +103,8 @@ def test_copy(
     steps = {
         "the library": ["-c", EXPORT],
         "the app": ["-c", GENERATE],
-        "the lesson's outputs": [*pytest, "-p", "no:warnings", "--nbval", f"nbs/{name}.ipynb"],
         "the module's tests": [*pytest, "-p", "no:nbval", *find_tests(copy, module)],
+        "the lesson's outputs": [*pytest, "-p", "no:warnings", "--nbval", f"nbs/{name}.ipynb"],
     }
     for title, arguments in steps.items():
         began = time.monotonic()

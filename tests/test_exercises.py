@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from mlprod.exercises import blank_answer, blank_notebook, check_answers, name_check, read_lesson
+from mlprod.exercises import (
+    Bench,
+    blank_answer,
+    blank_notebook,
+    judge_answers,
+    name_check,
+    read_lesson,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS = sorted(
@@ -59,8 +66,15 @@ def test_a_learners_notebook_holds_no_line_of_a_solution(path):
         assert not told, (exercise.title, told)
 
 
+@pytest.fixture(scope="module")
+def bench():
+    "A kernel that goes from lesson to lesson: importing everything for each would take a minute."
+    with Bench(read_lesson(LESSONS[0]), ROOT / "nbs") as bench:
+        yield bench
+
+
 @lessons
-def test_checks_fail_for_the_right_reason(path):
+def test_checks_fail_for_the_right_reason(path, bench):
     "The blank fails all of them, a wrong answer with the message meant for it; ours passes all."
     lesson, wrong = read_lesson(path), read_wrong_answers(path.stem)
     answers = {}
@@ -69,7 +83,8 @@ def test_checks_fail_for_the_right_reason(path):
         assert len(wrong[number]) >= 2, f"exercise {number}: two wrong answers at least"
         answers[number] = [blank_answer(own), *[text for _, text in wrong[number]], own]
 
-    verdicts = check_answers(lesson, answers, path.parent)
+    bench.move(lesson)
+    verdicts = judge_answers(bench, answers)
 
     for exercise in lesson.exercises:
         blank, *others, own = verdicts[exercise.number]
