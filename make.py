@@ -475,10 +475,10 @@ def test_tests():
     workers = min(2, os.cpu_count() or 1)
     longest = ["tests/test_{}.py".format(name) for name in ("exercises", "openapi", "setup", "run")]
     command = python(
-        "-m", "pytest", *longest, "tests", "-q", "--timeout", str(TEST_SECONDS), "-p", "no:nbval",
+        "-m", "pytest", "-q", "--timeout", str(TEST_SECONDS), "-p", "no:nbval",
         "-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder",
     )  # fmt: skip
-    return call(command, PART_SECONDS, OMP_NUM_THREADS=threads_for(workers))
+    return call(command + longest + ["tests"], PART_SECONDS, OMP_NUM_THREADS=threads_for(workers))
 
 
 def threads_for(workers):

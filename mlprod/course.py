@@ -341,9 +341,10 @@ def watch_lesson(
             seconds = time.monotonic() - began
             print(f"{text}\n\n… {seconds:.1f} s; waiting for the next save (Ctrl-C ends)\n",
                   file=show, flush=True)  # fmt: skip
-    finally:
+    except BaseException as error:
         if bench:
-            bench.close()
+            bench.close(hurry=isinstance(error, KeyboardInterrupt))
+        raise
 
 # %% ../nbs/19c_course.ipynb #981c18fc
 def next_hint(root: Path, name: str, number: int) -> str:

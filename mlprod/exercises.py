@@ -371,8 +371,8 @@ class Bench:
                 self.run_own(limit)
             self.run_own(STAY)
             self.begin()
-        except BaseException:
-            self.close()
+        except BaseException as error:
+            self.close(hurry=isinstance(error, KeyboardInterrupt))
             raise
 
     def begin(self) -> None:
@@ -398,15 +398,15 @@ class Bench:
             self.run_own(CLEAR)
             self.begin()
 
-    def close(self) -> None:
+    def close(self, hurry: bool = False) -> None:
         "End the kernel at once."
-        run_sync(self.kernel.close)(now=True)
+        run_sync(self.kernel.close)(now=True, hurry=hurry)
 
     def __enter__(self) -> "Bench":
         return self
 
-    def __exit__(self, *reason: Any) -> None:
-        self.close()
+    def __exit__(self, kind: type | None, *reason: Any) -> None:
+        self.close(hurry=kind is KeyboardInterrupt)
 
     def run(self, source: str, seconds: float) -> nbformat.NotebookNode | None:
         "Run one cell; the error that it ended with, if any. KernelGone when nothing runs any more."

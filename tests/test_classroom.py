@@ -140,8 +140,9 @@ root = pathlib.Path(sys.argv[1])
 shutil.copytree(root / "release" / sys.argv[2], root / "submitted" / "ada" / sys.argv[2])
 notebook = root / "submitted" / "ada" / sys.argv[2] / (sys.argv[2] + ".ipynb")
 submission = nbformat.read(notebook, as_version=4)
-[cell] = [c for c in submission.cells if c.source.startswith("#| exercise\\nmost_missing = ...")]
-cell.source = "most_missing = 0.6"
+[cell] = [c for c in submission.cells if "def share_missing(" in c.source]
+head = cell.source.partition("# YOUR CODE HERE")[0]
+cell.source = head + "return sum(v is None for v in values) / (len(values) or 1)"
 nbformat.write(submission, notebook)
 for do in (api.autograde, api.generate_feedback):
     result = do(sys.argv[2], "ada")
@@ -160,7 +161,7 @@ def test_nbgrader_takes_assignments_as_they_are(course):
         capture_output=True, text=True, cwd=course, env=os.environ | {"PATH": programs},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout == "2.0\n"  # of four: the second exercise is answered, the first is not
+    assert done.stdout == "2.0\n"  # of four: the first exercise is answered, the second is not
     release = (course / "class" / "release" / NAME / f"{NAME}.ipynb").read_text()
     assert "return sum(value is None" not in release and "most_missing = 0.5" not in release
     assert "YOUR CODE HERE" in release

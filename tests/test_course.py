@@ -275,7 +275,11 @@ def test_watching_answers_each_save(course, tmp_path):
             time.sleep(0.05)
         edit(course, old, new)
     watching.send_signal(signal.SIGINT)
-    assert watching.wait(20) == 130
+    try:
+        assert watching.wait(60) == 130
+    finally:
+        watching.kill()
+        watching.wait()
     said = output.read_text().split("waiting for the next save")
     assert "not answered yet" in said[0]
     assert "passed   Exercise 1" in said[1] and "not yet  Exercise 2" in said[1]
