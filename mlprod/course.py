@@ -269,6 +269,7 @@ def check_lesson(
     lesson = own_lesson(root, name)
     chosen = [exercise.number for exercise in choose_exercises(lesson, number)]
     found = find_answers(lesson, read_work(root, name))
+    read_progress(root)  # what cannot be noted is said before anybody waits
     answers = {n: [found.sources[n]] for n in chosen if n in found.sources}
     results = check_answers(lesson, answers, root / "nbs", limits, bench)
     verdicts = {n: results[n][0] for n in chosen if results.get(n)}

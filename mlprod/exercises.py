@@ -419,7 +419,7 @@ class Bench:
             raise KernelGone(message) from None
         except DeadKernelError:
             status = self.kernel.provisioner.process.poll()
-            raise KernelGone(f"{name_death(status)}; exit() ends it, too") from None
+            raise KernelGone(name_death(status)) from None
         return next((out for out in cell.outputs if out.output_type == "error"), None)
 
     def advance(self) -> None:
@@ -450,8 +450,11 @@ class Bench:
                     error = self.run(answer, self.limits.seconds)
                     answered = self.count
                     broken = error and explain_error(error, answer, answered)
-                elif not name:
+                elif not name and answered is None:
                     self.run_own(cell.source)
+                elif not name:  # it works with our answer: it is this one that it breaks on
+                    error = self.run(cell.source, CELL_SECONDS)
+                    broken = error and explain_error(error, answer, answered)
                 else:
                     error = self.run(cell.source, self.limits.seconds)
                     message = error and explain_error(error, answer, answered)

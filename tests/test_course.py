@@ -100,6 +100,18 @@ def test_a_check_leaves_the_notebook_as_it_is(course, capsys):
     assert work_file(course, NAME).read_bytes() == before
 
 
+def test_an_answer_that_a_given_cell_breaks_on_is_the_one_to_blame(course):
+    "The lesson's own cell works with the lesson's own answer, so its author is not."
+    path = course / "nbs" / f"{NAME}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    place = [cell.source.startswith("#| exercise\nmost") for cell in notebook.cells].index(True)
+    notebook.cells.insert(place + 1, nbformat.v4.new_code_cell("percent = 100 * most_missing + 0"))
+    nbformat.write(notebook, path)
+    found = check_answers(read_lesson(path), {2: ["most_missing = 'half'"]}, course)
+    assert not any(verdict.passed for verdict in found[2][0])
+    assert all("TypeError" in verdict.message for verdict in found[2][0])
+
+
 def test_checks_of_the_copy_do_not_count(course):
     "One that was made to pass, deleted or renamed is named, and the lesson's own decides."
     edit(course, "assert share == 0.5", "pass  # ")
