@@ -1,0 +1,154 @@
+"""Read bodies without holding a thread, answer plain requests at once, leave the rest to Flask."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+from flask import Flask
+from werkzeug import Response
+from werkzeug.exceptions import abort
+
+from .app import JSON
+from .errors import HEADERS, PROBLEM, describe_error
+from .metrics import count_request, new_request_id
+
+SILENCE, DEADLINE = 10.0, 25.0  # seconds without a byte of a body, and for all of it
+LARGE = 2**16  # bytes: such a body is scored in a thread, so that no other request waits for it
+ROOM = 32 * 2**20  # bytes of large bodies that are held at once
+MOST_WAITING = 200  # requests that wait for a thread
+
+
+def is_plain(scope) -> bool:
+    "Say whether a request asks for predictions, for a program, of JSON that is not compressed."
+    headers = scope.headers
+    return (
+        scope.method == "POST"
+        and scope.path in ("/predict", "/invocations")
+        and headers.get("content-type") == JSON
+        and "content-encoding" not in headers
+        and "html" not in headers.get("accept", "")
+    )
+
+
+def make_environ(
+    scope,  # what RSGI knows about the request
+    body: bytes,
+    request_id: str,
+) -> dict:
+    "Describe a request as WSGI does (PEP 3333)."
+    server, _, port = scope.server.rpartition(":")
+    path = unquote_to_bytes(scope.path).decode("latin-1")
+    environ = {
+        "REQUEST_METHOD": scope.method, "SCRIPT_NAME": "", "PATH_INFO": path,
+        "QUERY_STRING": scope.query_string, "SERVER_NAME": server, "SERVER_PORT": port,
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}", "wsgi.version": (1, 0),
+        "REMOTE_ADDR": scope.client.rpartition(":")[0], "wsgi.url_scheme": scope.scheme,
+        "wsgi.input": BytesIO(body), "wsgi.errors": sys.stderr, "wsgi.multithread": True,
+        "wsgi.multiprocess": True, "wsgi.run_once": False, "request_id": request_id,
+    }  # fmt: skip
+    for name, value in scope.headers.items():
+        if "_" not in name and name not in ("content-length", "transfer-encoding"):
+            key = "HTTP_" + name.upper().replace("-", "_")
+            environ[key] = f"{environ[key]},{value}" if key in environ else value
+    kind = environ.pop("HTTP_CONTENT_TYPE", "")
+    return environ | {"CONTENT_TYPE": kind, "CONTENT_LENGTH": str(len(body))}
+
+
+class Front:
+    "The app as granian calls it (RSGI)."
+
+    def __init__(self, app: Flask):
+        self.app, self.predict_rows = app, app.extensions["service"].predict_rows
+        self.most_bytes = app.config["MAX_CONTENT_LENGTH"]
+        self.held = self.waiting = 0  # bytes of large bodies; requests that wait for a thread
+        self.threads = ThreadPoolExecutor(8, "flask")
+        self.scorer = ThreadPoolExecutor(1, "score")  # one large request after the other
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.watch = loop.create_task(end_with_parent(os.getppid()))
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.watch.cancel()
+        if log := self.app.extensions["service"].log:
+            log.close()
+
+    async def __rsgi__(self, scope, protocol) -> None:
+        "Answer a request."
+        began, request_id, body = time.perf_counter(), new_request_id(), b""
+        try:
+            body = await self.read_body(scope.headers, protocol)
+            if not is_plain(scope):
+                environ = make_environ(scope, body, request_id)
+                response = await self.run(self.threads, Response.from_app, self.app, environ, True)
+                answer, headers = response.get_data(), response.headers.to_wsgi_list()
+                protocol.response_bytes(response.status_code, headers, answer)
+                return
+            if len(body) < LARGE:
+                answer = self.predict_rows(body, request_id)
+            else:
+                answer = await self.run(self.scorer, self.predict_rows, body, request_id)
+            status, headers = 200, [("content-type", JSON)]
+        except Exception as error:
+            status, problem = describe_error(error, request_id)
+            answer, headers = msgspec.json.encode(problem), [("content-type", PROBLEM)]
+            if status in (408, 413):  # the rest of the body is not read
+                headers.append(("connection", "close"))
+        finally:
+            if len(body) >= LARGE:
+                self.held -= len(body)
+        headers += [("x-request-id", request_id), *HEADERS.items()]
+        route = scope.path if is_plain(scope) else "other"
+        count_request(request_id, scope.method, route, status, time.perf_counter() - began)
+        protocol.response_bytes(status, headers, answer)
+
+    async def read_body(self, headers, protocol) -> bytes:
+        "Read a body, all of it; raises the HTTP error that says why that cannot be."
+        length = headers.get("content-length")
+        if length is None and "transfer-encoding" not in headers:
+            return b""
+        most = int(length) if length else self.most_bytes
+        if most > self.most_bytes:
+            abort(413)
+        body, now = bytearray(), asyncio.get_running_loop().time
+        deadline = now() + DEADLINE
+        try:
+            async with asyncio.timeout(SILENCE) as limit:
+                async for chunk in protocol:
+                    body += chunk
+                    if len(body) > most:
+                        abort(413)
+                    if len(body) >= LARGE and self.held + len(body) > ROOM:
+                        abort(503, "too many large requests at once; send it again")
+                    limit.reschedule(min(now() + SILENCE, deadline))
+        except TimeoutError:
+            abort(408)
+        if length and len(body) < most:
+            abort(400, f"expected {length} bytes, got {len(body)}")
+        if len(body) >= LARGE:
+            self.held += len(body)
+        return bytes(body)
+
+    async def run(self, threads: ThreadPoolExecutor, function: Callable, *arguments):
+        "Call a function in a thread; raises an HTTP error where too many wait for one."
+        if self.waiting >= MOST_WAITING:
+            abort(503, "too many requests at once; send it again")
+        self.waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(threads, function, *arguments)
+        finally:
+            self.waiting -= 1
+
+
+async def end_with_parent(parent: int) -> None:
+    "End this process when its parent has ended, however it did: nobody could stop it any more."
+    while os.getppid() == parent:
+        await asyncio.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
