@@ -21,16 +21,19 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MOST_ROWS = 50_000  # in one request
 
 
+ANY = msgspec.json.Decoder()
+
+
 def decode(body: bytes, decoder: msgspec.json.Decoder) -> Any:
-    "Decode JSON; raises HTTP errors where it is none, ValidationError for another type."
+    "Decode JSON; raises an HTTP error where it is none, ValidationError for another type."
     try:
         return decoder.decode(body.removeprefix(BYTE_ORDER_MARK))
-    except msgspec.ValidationError:
-        raise
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        abort(400, f"expected JSON: {error}")
     except RecursionError:
         abort(400, "expected JSON: lists or objects are nested too deeply")
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        if isinstance(error, msgspec.ValidationError) and decoder is not ANY:
+            raise
+        abort(400, f"expected JSON: {error}")
 
 
 def unwrap_rows(content: Any, features: Features) -> list:
@@ -52,9 +55,6 @@ def unwrap_rows(content: Any, features: Features) -> list:
             expected = f"a list of {len(names)} values for each row, one for each column"
             abort(422, f"data: expected {expected}, got something else")
     return [content]  # a row without some of its columns: the check of the rows lists them
-
-
-ANY = msgspec.json.Decoder()
 
 
 def decode_rows(body: bytes, features: Features) -> list:  # of features.row, at least one
@@ -86,7 +86,7 @@ class Service:
             self.log.write(artifact, predictions, rows, n_bytes)
         return predictions, scores
 
-    def predict_rows(self, body: bytes, request_id: str) -> bytes:
+    def predict_rows(self, body: bytes | bytearray, request_id: str) -> bytes:
         "Answer a request for predictions; raises HTTP errors, RowsError or ArtifactError."
         artifact = self.in_service.artifact()
         rows = decode_rows(body, artifact.features)
@@ -196,7 +196,7 @@ def create_app(
 ) -> Flask:
     "Make the app; PREDICTION_LOG names the SQLite file to log to, MAX_BODY_MB bounds a body."
     app = Flask(__name__, root_path=home and str(Path(home).resolve()))
-    app.config["MAX_CONTENT_LENGTH"] = int(float(os.environ.get("MAX_BODY_MB") or 4) * 1e6)
+    app.config["MAX_CONTENT_LENGTH"] = int(os.environ.get("MAX_BODY_MB") or 4) * 10**6
     app.url_map.merge_slashes = False  # an address that is not exact is not ours
     path = os.environ.get("PREDICTION_LOG")
     log = Log(path, on_lost=LOST.inc) if path else None
