@@ -251,7 +251,7 @@ def draw_artifact() -> Drawing:
     )
     picture.text(20, 30, "artifacts/flights/", "code start")
     files = ("model.onnx", "contract.json", "report.json", "card.md", "manifest.json")
-    for number, version in enumerate(("9c41e07b52aa/", "27976b9760d3/", "b80d16f3c95e/")):
+    for number, version in enumerate(("9c41e07b52aa/", "5e0d7c91a2f4/", "b80d16f3c95e/")):
         x = 20 + 206 * number
         picture.rect(x, 44, 188, 150, "lit" if number == 1 else "box")
         picture.text(x + 94, 70, version, "code name")
