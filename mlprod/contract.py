@@ -180,7 +180,7 @@ class Column(Part):
             raise ValueError(f"expected a {info.data['kind']} within the range; got {example}")
         return example
 
-# %% ../nbs/01_contract.ipynb #abc17250
+# %% ../nbs/01_contract.ipynb #f40062bc
 class NumberColumn(Column):
     "A column of measurements, in a unit."
 
@@ -254,7 +254,7 @@ class Behaviour(Part):
     def _text_or_number(cls, value):
         return value if is_of_kind(value, "category") else require("number", value)
 
-# %% ../nbs/01_contract.ipynb #bf8d250a
+# %% ../nbs/01_contract.ipynb #a1db2872
 class Slices(Part):
     "The groups of rows that must not be left behind."
 
@@ -441,7 +441,7 @@ def load_page(path: str | Path) -> dict:
         problem = f"expected keys and values; got {type(page).__name__}"
     raise ContractError(path, [problem])
 
-# %% ../nbs/01_contract.ipynb #91a5621b
+# %% ../nbs/01_contract.ipynb #aca580fd
 PARTS = (Decision, Value, Target, Data, Split, Behaviour, Limits, Slices, Parity, Life)
 WORDS = {  # pydantic's types of errors, in the words of the contract
     "string_type": "text", "string_too_short": "text",
