@@ -132,7 +132,10 @@ def is_of_kind(
     return isinstance(value, str)
 
 # %% ../nbs/01_contract.ipynb #941ddec6
-KINDS = {"number": "a number", "category": "text", "moment": "a moment with its UTC offset"}
+KINDS = {
+    "number": "a number", "category": "text",
+    "moment": "a moment with its UTC offset, such as 2024-05-31T18:00:00+02:00",
+}
 MOMENT_PARTS = ("hour", "weekday", "day", "month")  # what can be read off a moment, in local time
 
 
