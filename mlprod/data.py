@@ -246,9 +246,10 @@ def require_labels(
 # %% ../nbs/03_data.ipynb #bc8a22ff
 def require_features(rows: pd.DataFrame, contract: Contract) -> None:
     "Raise DataError for values of the features that the contract does not allow."
-    problems = []
-    for name in dict.fromkeys(column_of(name, contract.columns) for name in contract.features):
-        column, values = contract.columns[name], rows[name]
+    names = dict.fromkeys(column_of(name, contract.columns) for name in contract.features)
+    rows, problems = rows[list(names)].sort_index(), []  # in the order of the file
+    for name, values in rows.items():
+        column = contract.columns[name]
         checks = [(values.isna() & (not column.may_be_missing), "may_be_missing", "a value")]
         if column.range is not None:
             low, high = column.range
