@@ -280,7 +280,7 @@ def test_a_random_split_keeps_the_shares_and_follows_the_seed(birds, penguins):
     [
         ({"arrival_delay": 0.0}, "target late: expected at least 1 train rows of each label"),
         ({"arrival_delay": np.nan}, "split.test_from: expected rows from .* on; got none"),
-        ({"departs_at": pd.NaT}, "departs_at: expected a moment .* has a label; got none in row 1$"),
+        ({"departs_at": pd.NaT}, "departs_at: expected a moment .* label; got none in row 1$"),
     ],
 )
 def test_rows_that_cannot_be_split_are_refused(sample, flights, change, said):
