@@ -7,15 +7,14 @@ __all__ = ['WEIGHTS', 'OPSETS', 'HUB_NAMES', 'LIBRARIES', 'FILES', 'ASIDE', 'POI
            'round_to_float32', 'make_exact', 'ConversionError', 'keep_scores', 'open_session', 'convert_model',
            'describe_refusal', 'ParityError', 'Agreement', 'run_model', 'decide', 'check_parity', 'LatencyError',
            'check_latency', 'quoted', 'plain', 'shown', 'share', 'words', 'describe_feature', 'describe_windows',
-           'write_card', 'hash_bytes', 'to_json', 'name_version', 'take_threshold', 'make_manifest', 'sync_folder',
-           'write_file', 'write_version', 'VersionError', 'SizeError', 'save_artifact', 'list_versions',
-           'check_version', 'read_pointer', 'move_pointer', 'promote', 'roll_back']
+           'write_card', 'hash_bytes', 'to_json', 'name_version', 'take_threshold', 'make_manifest', 'VersionError',
+           'write_version', 'SizeError', 'save_artifact', 'list_versions', 'check_version', 'read_pointer',
+           'move_pointer', 'promote', 'roll_back']
 
 # %% ../nbs/06_package.ipynb #406d2d49
 import copy
 import hashlib
 import json
-import os
 import secrets
 import shutil
 import time
@@ -37,6 +36,7 @@ from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
 from .contract import Contract, mistake
 from .evaluate import NotApplicable, Report, list_broken_limits, write_report
 from .train import ESTIMATORS, Trained
+from .write import sync_folder, write_aside
 
 # %% ../nbs/06_package.ipynb #6a50d630
 def floor_to_float32(
@@ -99,7 +99,7 @@ def keep_scores(
     kept.graph.output[0].CopyFrom(scores)
     return kept
 
-# %% ../nbs/06_package.ipynb #c6f1f27e
+
 def open_session(
     model: bytes,  # ONNX
 ) -> onnxruntime.InferenceSession:
@@ -365,23 +365,8 @@ def make_manifest(
 ASIDE = ".saving-"
 
 
-def sync_folder(folder: Path) -> None:
-    "Push a folder's list of names to the disk."
-    if os.name == "nt":  # Windows opens no folders, and has nothing to push
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def write_file(path: Path, content: bytes) -> None:
-    "Write a new file, and push it to the disk."
-    with open(path, "xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+class VersionError(ValueError):
+    "A version is unknown, or is not what its name says."
 
 
 def write_version(
@@ -390,13 +375,10 @@ def write_version(
     files: dict[str, bytes],  # content by name, the manifest included
 ) -> Path:  # of the version's folder
     "Write an artifact in one step; one that is already there is compared, never overwritten."
-    folder.mkdir(parents=True, exist_ok=True)
     target, aside = folder / version, folder / f"{ASIDE}{secrets.token_hex(4)}"
-    aside.mkdir()
     try:
         for name, content in files.items():
-            write_file(aside / name, content)
-        sync_folder(aside)
+            write_aside(aside / name, content)
         if not target.exists():
             try:
                 aside.rename(target)
@@ -414,10 +396,6 @@ def write_version(
                 "changed after it was saved: delete the folder and save it again"
             )
     return target
-
-
-class VersionError(ValueError):
-    "A version is unknown, or is not what its name says."
 
 # %% ../nbs/06_package.ipynb #fce4362f
 class SizeError(ValueError):
@@ -496,17 +474,11 @@ def read_pointer(
         said = "expected a version and the previous one; got neither: promote a version anew"
         raise VersionError(f"{POINTER}: {said}") from None
 
-# %% ../nbs/06_package.ipynb #d7ab0c34
+
 def move_pointer(folder: Path, version: str, previous: str | None) -> dict:
     "Replace the pointer in one step."
     page = {"version": version, "previous": previous}
-    aside = folder / f"{ASIDE}{secrets.token_hex(4)}"
-    try:
-        write_file(aside, to_json(page))
-        os.replace(aside, folder / POINTER)
-    finally:
-        aside.unlink(missing_ok=True)
-    sync_folder(aside.parent)
+    write_aside(folder / POINTER, to_json(page))
     return page
 
 # %% ../nbs/06_package.ipynb #68674e27
