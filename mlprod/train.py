@@ -69,7 +69,7 @@ def codes_of(feature: str, features: Features) -> list[float]:
 def one_hot(groups: list[list[float]]) -> OneHotEncoder:
     "Make a column for each code of each category; what has none of them gets only zeros."
     return OneHotEncoder(
-        categories=groups, handle_unknown="ignore", sparse_output=False, dtype="float32"
+        categories=groups, handle_unknown="ignore", sparse_output=False, dtype="float64"
     )
 
 # %% ../nbs/04_train.ipynb #0f1ebcab
@@ -257,8 +257,11 @@ def prepare_columns(
 
 
 def prepared(features: Features, model: BaseEstimator) -> Pipeline:
-    "Put the preparation of the columns before a model that needs it."
-    return Pipeline([("prepare", prepare_columns(features)), ("model", model)])
+    "Prepare the columns for a model that adds up weights, and let it compute in double."
+    from skl2onnx.sklapi import CastTransformer  # takes 0.6 s, which trees need not wait for
+
+    double = CastTransformer(dtype=np.float64)
+    return Pipeline([("prepare", prepare_columns(features)), ("double", double), ("model", model)])
 
 
 def filled(model: BaseEstimator) -> Pipeline:
