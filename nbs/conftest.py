@@ -5,6 +5,11 @@ takes a cell without a count for one that was never run: it would refuse its out
 notice where a silent cell starts to print.
 """
 
+import sys
+
+# nbformat brings jsonschema, which would spend a second on a grammar of addresses that nobody asks.
+sys.modules.setdefault("rfc3987_syntax", None)
+
 
 def pytest_collection_modifyitems(items):
     for item in items:
