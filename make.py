@@ -148,6 +148,7 @@ def environment_for(verb):
 def index_settings():
     "Where packages come from, as pip is configured to: for pip, and in uv's words for uv."
     outside = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    outside["PIP_USER"] = "0"  # `user = true` would make pip list one file alone
     listed = ""
     for python in (base_python(), in_environment("python")):  # Debian's own may have no pip
         with contextlib.suppress(OSError, subprocess.CalledProcessError):
@@ -220,7 +221,7 @@ def set_up():
             if changed != ["settings.ini or setup.py"]:
                 install_packages(held)
             itself = installer(find_uv()) + ["--no-deps", "--no-build-isolation", "-e", ROOT]
-            run_step("mlprod itself", itself, held)
+            run_step("mlprod itself", itself, held, environment_for("setup"))
             run_step("matplotlib's list of fonts", python("-c", FIND_FONTS), held)
             with open(STAMP, "w", encoding="utf-8") as file:
                 json.dump(wanted, file, indent=1)
@@ -236,21 +237,24 @@ def install_packages(held):
         pins = file.read()
     title = "the {} locked packages with ".format(len(re.findall(r"^\S+==", pins, re.M)))
     # --only-binary: where there is no wheel, say so at once instead of compiling for an hour.
-    options = ["--only-binary", ":all:", "--require-hashes", "-r"]
+    options = ["--only-binary", ":all:", "--no-deps", "--require-hashes", "-r"]
+    remove_environment()
     uv = find_uv()
     make_environment(held, with_pip=not uv)
+    environment = environment_for("setup")
     try:
         if not uv:  # the lock pins uv too: pip installs that one, uv then all the others
             alone = os.path.join(ENVIRONMENT, "uv.txt")
             with open(alone, "w", encoding="utf-8") as file:
                 file.writelines(re.findall(r"^uv==.*(?:\n .*)*", pins, re.M))
-            run_step("uv", installer(None) + ["--retries", "1"] + options + [alone], held)
+            command = installer(None) + ["--retries", "1"] + options + [alone]
+            run_step("uv", command, held, environment)
             uv = in_environment("uv")
-        run_step(title + "uv", installer(uv) + options + [LOCK], held)
+        run_step(title + "uv", installer(uv) + options + [LOCK], held, environment)
     except Problem as problem:
         say("{}; trying without uv, which takes longer".format(problem))
         make_environment(held, with_pip=True)
-        run_step(title + "pip", installer(None) + options + [LOCK], held)
+        run_step(title + "pip", installer(None) + options + [LOCK], held, environment)
 
 
 def make_environment(held, with_pip):
@@ -322,7 +326,7 @@ def try_lock(file):
     return True
 
 
-def run_step(title, command, held):
+def run_step(title, command, held, environment=None):
     "Run an installer: seconds on the screen, its output in the log, a failure in one line."
     # A group of its own, to be stopped as a whole. It holds the lock too: where this process is
     # killed, the next make waits until the installer has ended.
@@ -335,8 +339,8 @@ def run_step(title, command, held):
         begin = log.tell()
         try:
             process = subprocess.Popen(
-                command, cwd=ROOT, env=environment_for("setup"), stdin=subprocess.DEVNULL,
-                stdout=log, stderr=subprocess.STDOUT, **group
+                command, cwd=ROOT, env=environment or environment_for("run"),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, **group
             )  # fmt: skip
         except OSError as error:
             raise Problem("cannot start {}: {}".format(command[0], error.strerror))
@@ -408,10 +412,6 @@ def explain(output):
 # ---- Verbs -------------------------------------------------------------------------------------
 
 
-def mlprod(*arguments):
-    return [in_environment("mlprod")] + list(arguments)
-
-
 def python(*arguments):
     return [in_environment("python")] + list(arguments)
 
@@ -476,7 +476,8 @@ def lock(arguments):
             "--universal", "--python-version", settings["min_python"], "--generate-hashes",
             "--fork-strategy", "fewest",  # one version for every Python: the same outputs on all
             "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links",
-            "--quiet",
+            # jsonschema does without, and every import of nbformat would spend a second on it.
+            "--no-emit-package", "rfc3987-syntax", "--no-emit-package", "lark", "--quiet",
         ] + arguments, "lock", cwd=folder)  # fmt: skip
         if status:
             return status
@@ -501,7 +502,8 @@ def perform(verb, arguments):
         return open_lab(arguments)
     if verb in ("test", "check"):
         return hand_over(python(os.path.join("tests", "suite.py"), verb, *arguments), verb)
-    return hand_over(mlprod(verb, *arguments), verb)  # run, serve, lessons: the tool's own words
+    # run, serve and lessons are the tool's own words. Scripts fail in folders with odd names.
+    return hand_over(python("-m", "mlprod.cli", verb, *arguments), verb)
 
 
 def say(text):

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,6 +87,9 @@ def end_orphans(seconds: float = 5) -> int:  # some may be about to end
         where = test[0].partition("=")[2].rpartition(" ")[0] if test else "a test"
         print(f"{where} has left process {folder.name} running: {command}", flush=True)
         os.kill(int(folder.name), signal.SIGKILL)
+    with suppress(ChildProcessError):  # until none is left
+        while orphans:
+            os.wait()
     return 1 if orphans else 0
 
 
