@@ -9,9 +9,11 @@ import time
 import nbformat
 import pytest
 
-from mlprod.classroom import new_lesson
 from mlprod.cli import main
-from mlprod.course import (
+from mlprod.course.checks import check_answers
+from mlprod.course.classroom import new_lesson
+from mlprod.course.exercises import Limits, blank_answer, read_lesson
+from mlprod.course.lessons import (
     CourseError,
     check_lesson,
     find_lesson,
@@ -23,7 +25,6 @@ from mlprod.course import (
     start_lesson,
     work_file,
 )
-from mlprod.exercises import Limits, blank_answer, check_answers, read_lesson
 
 NAME = "11_holes"
 RIGHT = "return sum(v is None for v in values) / (len(values) or 1)"
@@ -124,7 +125,7 @@ def test_checks_of_the_copy_do_not_count(course):
     outcome = check_lesson(course, NAME)
 
     assert not any(v.passed for found in outcome.verdicts.values() for v in found)
-    assert outcome.notes == (
+    assert outcome.answers.notes == (
         "the check 'missing values are counted' was changed: the lesson's own counts",
         "the check 'an empty column is no error' was changed: the lesson's own counts",
         "the check 'a rumour is refused' is gone: the lesson's own counts",
@@ -152,7 +153,7 @@ def test_edits_elsewhere_do_not_count_and_are_named(course):
     edit(course, BLANK, RIGHT)
     outcome = check_lesson(course, NAME, 1)
     assert outcome.passed
-    assert outcome.notes == (
+    assert outcome.answers.notes == (
         "the cell 'from collections.abc import Sequence' was changed: the lesson's own counts",
     )
 

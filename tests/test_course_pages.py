@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mlprod.exercises import ExerciseError, read_lesson
+from mlprod.course.exercises import ExerciseError, read_lesson
 
 ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT / "nbs"
