@@ -253,7 +253,8 @@ def test_the_copy_says_nothing_about_the_machine(write, tmp_path, monkeypatch):
     "Paths become relative, a printed secret becomes its name, clock times are gone."
     monkeypatch.setenv("SERVICE_TOKEN", "correct-horse-battery")
     path = write(
-        "import os, sys; print('-'.join(['correct', 'horse', 'battery']), os.getcwd(), sys.prefix, contract)",
+        "import os, sys; token = '-'.join(['correct', 'horse', 'battery'])\n"
+        "print(token, os.getcwd(), sys.prefix, contract)",
         "1 / 0",
         parameters="contract = 'x'",
     )
