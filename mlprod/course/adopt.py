@@ -118,7 +118,10 @@ def test_copy(
     compare = [*pytest, "-p", "no:warnings", "--nbval", lesson]
     stages = [
         {"the library": ["-c", EXPORT_ONE.format(lesson)]},
-        {"the app": ["-c", GENERATE], "the style": ["-m", "ruff", "check", "--quiet", lesson]},
+        {
+            "the app": ["-c", GENERATE],
+            "the style": ["-m", "ruff", "check", "--output-format=concise", lesson],
+        },
         {
             "the module's tests": [*pytest, "-p", "no:nbval", *find_tests(copy, module)],
             "the lesson's outputs": compare,
