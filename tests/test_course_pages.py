@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mlprod.course.exercises import ExerciseError, read_lesson
+from mlprod.course.exercises import ExerciseError, count_minutes, count_words, read_lesson
+from mlprod.notebook import write_notebook
 
 ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT / "nbs"
@@ -24,23 +25,26 @@ def list_links(text):
 
 
 def list_table():
-    "The syllabus' table: a row for each lesson that has a hat."
-    rows = []
+    "The syllabus' table: a row for each lesson that has a hat, and the hours of all."
+    rows, hours = [], {True: 0, False: 0}
     for path in LESSONS:
         try:
             lesson = read_lesson(path)
         except ExerciseError:
             continue
+        hours[lesson.core] += lesson.minutes / 60
+        part = "core" if lesson.core else "optional"
         rows.append(
             f"| [{lesson.number} · {lesson.title}]({path.name}) "
-            f"| {lesson.hat} | {lesson.minutes} | {len(lesson.exercises) or '–'} |"
+            f"| {lesson.hat} | {part} | {lesson.minutes} | {len(lesson.exercises) or '–'} |"
         )
-    return rows
+    total = f"Core: {hours[True]:.0f} hours. Optional: {hours[False]:.0f} hours."
+    return [*rows, "", total]
 
 
 def write_table():
     "Bring the table up to date: python -c 'import test_course_pages as t; t.write_table()'"
-    head = "| lesson | hat | minutes | exercises |\n|---|---|---|---|\n"
+    head = "| lesson | hat | part | minutes | exercises |\n|---|---|---|---|---|\n"
     table = head + "\n".join(list_table()) + "\n"
     page = re.sub(
         r"(<!-- lessons: .*? -->\n).*?(<!-- end of lessons -->)",
@@ -49,6 +53,35 @@ def write_table():
         flags=re.DOTALL,
     )
     (NBS / "syllabus.md").write_text(page, encoding="utf-8", newline="\n")
+
+
+def write_minutes():
+    "Write the rule's minutes into the lessons: python -c 'import test_course_pages as t; …'"
+    for path in LESSONS:
+        lesson = read_lesson(path)
+        title = next(c for c in lesson.notebook.cells if c.cell_type == "markdown")
+        line = f" · {lesson.minutes} minutes*"
+        title.source = title.source.replace(line, f" · {count_minutes(lesson)} minutes*")
+        write_notebook(path, lesson.notebook)
+
+
+@pytest.mark.xfail(strict=True, reason="write_minutes has not been run since the rule was written")
+def test_the_minutes_of_a_lesson_follow_the_rule():
+    "Words, cells of code and exercises; write_minutes above brings them up to date."
+    lessons = [read_lesson(path) for path in LESSONS]
+    wrong = {one.name: one.minutes for one in lessons if one.minutes != count_minutes(one)}
+
+    assert wrong == {name: count_minutes(read_lesson(NBS / f"{name}.ipynb")) for name in wrong}
+
+
+@pytest.mark.xfail(strict=True, reason="some lessons are still to be shortened")
+def test_a_lesson_fits_an_evening():
+    "At most 2,000 words and 60 minutes."
+    lessons = [read_lesson(path) for path in LESSONS]
+
+    assert [
+        one.name for one in lessons if count_words(one) > 2_000 or count_minutes(one) > 60
+    ] == []
 
 
 def test_every_lesson_has_a_hat_and_minutes():
@@ -66,10 +99,10 @@ def test_the_syllabus_says_hat_minutes_and_exercises_of_every_lesson():
     "As they stand in the lessons; write_table above brings them up to date."
     page = read_page("syllabus.md")
     table = page.partition("<!-- lessons:")[2].partition("<!-- end of lessons -->")[0]
-    rows = [line for line in table.splitlines() if line.startswith("| [")]
+    lines = table.splitlines()
 
-    assert rows == list_table()
-    assert len(rows) == len(LESSONS)
+    assert lines[3:] == list_table()
+    assert sum(line.startswith("| [") for line in lines) == len(LESSONS)
 
 
 def test_the_syllabus_leaves_no_lesson_out_of_its_plans():
