@@ -70,12 +70,11 @@ def change_node(node: ast.AST) -> Iterator[ast.AST]:
         yield new
     elif isinstance(node, ast.Call):
         yield from change_call(node)
-    elif isinstance(node, ast.Tuple | ast.List | ast.Set) and len(node.elts) > 1:
-        if not isinstance(getattr(node, "ctx", None), ast.Store):
-            for place in range(len(node.elts)):
-                new = copy.deepcopy(node)
-                del new.elts[place]
-                yield new
+    elif isinstance(node, ast.Tuple | ast.List | ast.Set) and is_read(node):
+        for place in range(len(node.elts)):
+            new = copy.deepcopy(node)
+            del new.elts[place]
+            yield new
     if isinstance(node, ast.If | ast.While):
         for value in (True, False):
             new = copy.deepcopy(node)
@@ -85,6 +84,11 @@ def change_node(node: ast.AST) -> Iterator[ast.AST]:
         yield ast.Return(ast.Constant(None))
     elif isinstance(node, ast.stmt) and not isinstance(node, ast.FunctionDef | ast.ClassDef):
         yield ast.Pass()
+
+
+def is_read(node: ast.AST) -> bool:
+    "Whether a display of values has more than one, and is none to assign to."
+    return len(node.elts) > 1 and not isinstance(getattr(node, "ctx", None), ast.Store)
 
 
 def change_call(node: ast.Call) -> Iterator[ast.AST]:

@@ -480,13 +480,13 @@ def add_command(commands, name: str, do: Callable, example: str) -> argparse.Arg
 
 def positive(text: str) -> float:
     "Read a number of seconds, or of something else."
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
     if not 0 < number < float("inf"):
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"expected a number above 0; got '{text}'")
     return number
-
-
-positive.__name__ = "number above 0"  # argparse says: invalid number above 0 value
 
 # %% ../nbs/workshop/commands.ipynb #cabccbb4
 def make_parser() -> Parser:
