@@ -43,13 +43,13 @@ def test_a_lesson_has_code_to_write_and_something_to_decide(path):
     exports = any("#| export" in cell.source for cell in lesson.notebook.cells)
     assert kinds >= ({"library code", "judgement"} if exports else {"judgement"})
     assert len(lesson.exercises) >= 2
+    names = [name_check(check) for exercise in lesson.exercises for check in exercise.checks]
+    assert len(set(names)) == len(names), names
     for exercise in lesson.exercises:
         exported = "#| export" in exercise.answer.source
         assert exported == (exercise.kind == "library code"), exercise.title
         assert 5 <= exercise.minutes <= 20 and exercise.hints, exercise.title
         assert blank_answer(exercise.answer.source) != exercise.answer.source, exercise.title
-        names = [name_check(check) for check in exercise.checks]
-        assert len(set(names)) == len(names), names
         for check in exercise.checks:
             asserts = [n for n in ast.walk(ast.parse(check.source)) if isinstance(n, ast.Assert)]
             assert asserts and all(a.msg for a in asserts), name_check(check)

@@ -154,9 +154,11 @@ def describe_lessons(
     "Say of each lesson what the page shows, and where it leads."
     lessons = []
     for lesson in progress:
-        path = posixpath.normpath(f"{place}/work/{lesson.name}.ipynb")
+        folder = "work" if lesson.total else "nbs"  # without exercises it is read where it is
+        path = posixpath.normpath(f"{place}/{folder}/{lesson.name}.ipynb")
         links = {"path": path, "address": f"../lab/tree/{path}"}
-        lessons.append(vars(lesson) | links | {"count": len(lesson.done)})
+        state = {"count": len(lesson.done), "started": lesson.started or not lesson.total}
+        lessons.append(vars(lesson) | links | state)
     return lessons
 
 
@@ -185,7 +187,8 @@ def make_course_app(
         if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
             abort(403)  # a page of another site, with this browser's login
         try:
-            if any(lesson.name == name and not lesson.started for lesson in list_progress(root)):
+            found = [one for one in list_progress(root) if one.name == name]
+            if any(one.total and not one.started for one in found):
                 start_lesson(root, name)
         except ValueError as error:
             abort(409, str(error))
