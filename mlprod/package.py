@@ -34,7 +34,7 @@ from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
 
 from .contract import Contract, mistake
-from .evaluate import NotApplicable, Report, list_broken_limits, write_report
+from .report import NotApplicable, Report, list_broken_limits, write_report
 from .train import ESTIMATORS, Trained
 
 # %% ../nbs/06_package.ipynb #6a50d630
