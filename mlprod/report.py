@@ -625,7 +625,7 @@ def describe_failures(report: Report, contract: Contract) -> list[str]:
     if few:
         least = contract.limits.slices.min_rows
         sentences.append(
-            f"{few} of {len(report.slices)} groups {'has' if few == 1 else 'have'} too few rows to "
+            f"{few:,} of {len(report.slices):,} groups {'has' if few == 1 else 'have'} too few rows to "
             f"judge (below {least:,})."
         )
     worst = max(report.calibration, key=lambda bin: abs(bin.predicted - bin.observed))
