@@ -34,7 +34,7 @@ from skl2onnx.common.data_types import FloatTensorType
 from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
 
 from .contract import Contract, mistake
-from .evaluate import NotApplicable, Report, list_broken_limits, write_report
+from .report import NotApplicable, Report, list_broken_limits, write_report
 from .train import ESTIMATORS, Trained
 from .write import sync_folder, write_aside
 

@@ -14,7 +14,6 @@ from ruamel.yaml import YAML
 from mlprod.app.rows import encode_rows
 from mlprod.contract import read_contract
 from mlprod.data import hash_file, read_rows, split_rows
-from mlprod.evaluate import evaluate_model, make_report
 from mlprod.package import (
     FILES,
     LatencyError,
@@ -33,6 +32,7 @@ from mlprod.package import (
     save_artifact,
     write_card,
 )
+from mlprod.report import evaluate_model, make_report
 from mlprod.train import train_baseline, train_model
 
 
