@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice, repeat
+from itertools import count, islice, repeat
 from operator import attrgetter
 from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -35,7 +35,7 @@ class Column:
     type: Any  # of its values in JSON, for msgspec
     expected: str  # the same in words
     codes: dict | None = None  # of a category: its code by its name, in the contract's order
-    ends: tuple[datetime, datetime] | None = None  # of moments: the earliest and the latest
+    ends: tuple | None = None  # of a number or a moment: the lowest and the highest
     zone: ZoneInfo | None = None  # of a moment: where its hour and its weekday are read
 
 # %% ../../nbs/02a_rows.ipynb #dbfdd601
@@ -45,8 +45,8 @@ def make_column(name: str, spec: dict) -> Column:  # spec: what the contract say
     if spec["kind"] == "number":
         low, high = spec["range"]
         about["description"] += f", in {spec['unit']}" if spec["unit"] else ""
-        checked, more = Annotated[float, msgspec.Meta(ge=low, le=high, **about)], {}
-        expected = f"a number from {low:.12g} to {high:.12g}"
+        checked = Annotated[float, msgspec.Meta(ge=low, le=high, **about)]
+        expected, more = f"a number from {low:.12g} to {high:.12g}", {"ends": (low, high)}
     elif spec["kind"] == "category":
         codes = {value: float(code) for code, value in enumerate(spec["values"])}
         longest, more = max([LONGEST, *map(len, codes)]), {"codes": codes}
@@ -193,9 +193,11 @@ PARTS = {  # of a moment, in the zone of its column
 }
 
 
-def find_unknown(codes: list, texts: tuple, column: Column) -> Iterator[Problem]:
+def find_unknown(
+    column: Column, codes: Iterable, texts: Iterable, rows: Iterable
+) -> Iterator[Problem]:  # rows: their numbers
     "Find the categories that the contract does not know; they are scored with a warning."
-    for row, (code, text) in enumerate(zip(codes, texts, strict=True), start=1):
+    for code, text, row in zip(codes, texts, rows, strict=False):
         if code == UNKNOWN:
             yield Problem(row, column.name, f"unknown category {show(text)}", "unknown")
 
@@ -211,7 +213,7 @@ def encode_rows(
         for column, values in zip(features.columns.values(), table, strict=False):
             read[column.name] = codes = read_column(values, column)
             if column.kind == "category" and UNKNOWN in codes:
-                unknown += find_unknown(codes, values, column)
+                unknown += find_unknown(column, codes, values, count(1))
     except (ValueError, TypeError, OverflowError):
         raise RowsError(find_problems(map(msgspec.to_builtins, rows), features)) from None
     matrix = np.empty((len(rows), len(features.names)), dtype="float32")
