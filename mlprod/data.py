@@ -20,7 +20,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
-from .app.rows import read_part
+from .frames import read_part
 from .contract import MOMENT_PARTS, Column, Contract, column_of, mistake
 
 # %% ../nbs/03_data.ipynb #2517252b

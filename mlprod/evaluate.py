@@ -21,7 +21,7 @@ import pandas as pd
 from pydantic import Field, ValidationError
 from sklearn.metrics import average_precision_score
 
-from .app.rows import encode_rows
+from .frames import encode_frame
 from .contract import Contract, Part, Text
 from .data import take_labels
 from .train import Trained
@@ -508,7 +508,7 @@ def evaluate_model(
     if np.isnan(labels).any():
         without = np.isnan(labels).sum()
         raise ReportError(f"report: rows: expected rows with labels; got {without:,} without")
-    matrix, _ = encode_rows(test_rows, model.features)
+    matrix, _ = encode_frame(test_rows, model.features)
     labels, scores, other = labels.astype(int), model.score(matrix), baseline.score(matrix)
     capacity, two = contract.decision.capacity, len(model.labels) == 2
     chosen = [None, None]

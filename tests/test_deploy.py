@@ -22,7 +22,7 @@ from make_artifacts import BROWSER, ROOT, fetch, make_artifact
 from ruamel.yaml import YAML
 
 from mlprod.app.model import load_artifact
-from mlprod.app.rows import encode_rows
+from mlprod.app.rows import check_rows, encode_rows
 from mlprod.generate import generate_app
 
 HOME = ROOT / "mlprod" / "files" / "app"  # where the files for the platforms are written
@@ -90,7 +90,7 @@ def example(app):
     "A row, and the prediction that it has to get."
     (folder,) = (path for path in (app / "artifacts").iterdir() if path.is_dir())
     artifact = load_artifact(folder)
-    matrix, _ = encode_rows([artifact.example], artifact.features)
+    matrix, _ = encode_rows(check_rows([artifact.example], artifact.features), artifact.features)
     (score,), (decision,) = artifact.decide(artifact.score(matrix))
     return artifact.example, score, decision
 

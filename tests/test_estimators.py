@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from threadpoolctl import threadpool_limits
 
-from mlprod.app.columns import MISSING, UNKNOWN, Column, Features
+from mlprod.app.rows import MISSING, UNKNOWN, Column, Features
 from mlprod.contract import read_contract
 from mlprod.evaluate import choose_threshold
 from mlprod.package import (
