@@ -13,8 +13,8 @@ from make_artifacts import BROWSER, HOME, make_artifact, to_json_rows
 from mlprod.app.app import create_app
 from mlprod.app.log import open_log, read_log
 from mlprod.app.pages import write_field
-from mlprod.app.rows import encode_rows
 from mlprod.app.service import LOOK_AGAIN
+from mlprod.frames import encode_frame
 
 JSON = "application/json"
 FLIGHT = {
@@ -52,7 +52,7 @@ def test_scores_are_those_of_the_trained_model(project):
     rows = rows.head(200)
     client = create_app(folder, HOME).test_client()
     answer = client.post("/predict", json=to_json_rows(rows, model.features)).json
-    wanted = model.score(encode_rows(rows, model.features)[0])
+    wanted = model.score(encode_frame(rows, model.features)[0])
     wanted = wanted[:, -1] if wanted.shape[1] == 2 else wanted.max(axis=1)
     scores = [prediction["score"] for prediction in answer["predictions"]]
     assert np.abs(np.array(scores) - wanted).max() < 1e-6

@@ -15,11 +15,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from threadpoolctl import threadpool_limits
 
-from mlprod.app.columns import MISSING, UNKNOWN, Column, Features
-from mlprod.app.rows import encode_rows
+from mlprod.app.rows import MISSING, UNKNOWN, Column, Features
 from mlprod.contract import read_contract
 from mlprod.data import read_rows, split_rows
 from mlprod.evaluate import choose_threshold
+from mlprod.frames import encode_frame
 from mlprod.package import (
     ConversionError,
     ParityError,
@@ -140,7 +140,7 @@ def project(request, root):
     rows = read_rows(root / "data" / request.param / file, contract)
     train_rows, test_rows = split_rows(rows, contract, seed=0)
     _, matrix, labels, features = encode_train(train_rows, contract)
-    return features, contract.target.labels, matrix, labels, encode_rows(test_rows, features)[0]
+    return features, contract.target.labels, matrix, labels, encode_frame(test_rows, features)[0]
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")

@@ -16,7 +16,7 @@ import pytest
 from make_artifacts import BROWSER, ROOT, fetch, make_artifact, serving, to_json_rows
 
 from mlprod.app.model import ArtifactError
-from mlprod.app.rows import encode_rows
+from mlprod.frames import encode_frame
 from mlprod.generate import GenerateError, check_app, generate_app, library_files
 
 
@@ -229,7 +229,7 @@ def ask_as_everybody(address, project):
     body = json.dumps(to_json_rows(rows, model.features)).encode()
     status, kind, reply = fetch(f"{address}/predict", body, Content_Type="application/json")
     assert (status, kind) == (200, "application/json")
-    wanted = model.score(encode_rows(rows, model.features)[0])
+    wanted = model.score(encode_frame(rows, model.features)[0])
     wanted = wanted[:, -1] if wanted.shape[1] == 2 else wanted.max(axis=1)
     scores = [prediction["score"] for prediction in json.loads(reply)["predictions"]]
     assert np.abs(np.array(scores) - wanted).max() < 1e-6
