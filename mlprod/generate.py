@@ -16,8 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import mlprod
-from .app.model import FILES, load_artifact
-from .app.service import read_pointer
+from .app.model import FILES, load_artifact, read_pointer
 
 # %% ../nbs/10_generate.ipynb #db91b81c
 LIBRARY = Path(mlprod.__file__).parent
