@@ -22,7 +22,7 @@ from .log import Log
 from .metrics import LOST, count_request, count_rows, new_request_id, write_metrics
 from .model import Artifact, ArtifactError, InService, Prediction
 from .pages import pages
-from .rows import Features, check_rows, show
+from .rows import Features, Problem, RowsError, check_rows, show
 
 # %% ../../nbs/09d_app.ipynb #c3467ca4
 JSON = "application/json"
@@ -43,7 +43,7 @@ def decode(body: bytes, decoder: msgspec.json.Decoder) -> Any:
 
 # %% ../../nbs/09d_app.ipynb #eff92335
 def unwrap_rows(content: Any, features: Features) -> list:
-    "Take the rows out of JSON; raises an HTTP error where it is unclear which they are."
+    "Take the rows out of JSON; raises an HTTP error or RowsError where that is unclear."
     if isinstance(content, list):
         return content
     if not isinstance(content, dict):
@@ -57,10 +57,14 @@ def unwrap_rows(content: Any, features: Features) -> list:
     is_table = given == {"columns", "data"} and isinstance(names, list) and isinstance(data, list)
     if not (is_table and all(isinstance(name, str) for name in names)):
         return [content]  # a row without some of its columns: the check of the rows lists them
-    for number, values in enumerate(data, start=1):
-        if not isinstance(values, list) or len(values) != len(names):
-            expected = f"{len(names)} values, one for each column"
-            abort(422, f"row {number}: expected {expected}, got {show(values)}")
+    expected = f"expected {len(names)} values, one for each column"
+    problems = [
+        Problem(number, "", f"{expected}, got {show(values)}", "type")
+        for number, values in enumerate(data, start=1)
+        if not isinstance(values, list) or len(values) != len(names)
+    ]
+    if problems:
+        raise RowsError(problems)
     return [dict(zip(names, values, strict=True)) for values in data]
 
 # %% ../../nbs/09d_app.ipynb #ea486815

@@ -14,7 +14,7 @@ def unwrap_rows(content, features):
     if given == {"columns", "data"}:
         for number, values in enumerate(content["data"], start=1):
             if type(values) is not list or len(values) != len(content["columns"]):
-                abort(422, f"row {number}: expected a value for each column, got {show(values)}")
+                raise RowsError([Problem(number, "", f"expected other values than {values}", "type")])
         return [dict(zip(content["columns"], values)) for values in content["data"]]
     return [{name: value for name, value in content.items() if name in features.columns}]
 
@@ -44,7 +44,7 @@ def unwrap_rows(content, features):
     if isinstance(names, list) and isinstance(data, list):
         for number, values in enumerate(data, start=1):
             if type(values) is not list or len(values) != len(names):
-                abort(422, f"row {number}: expected a value for each column, got {show(values)}")
+                raise RowsError([Problem(number, "", f"expected other values than {values}", "type")])
         return [dict(zip(names, values)) for values in data]
     return [content]
 
