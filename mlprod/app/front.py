@@ -21,7 +21,7 @@ from .metrics import count_request, new_request_id
 
 SILENCE, DEADLINE = 10.0, 25.0  # seconds without a byte of a body, and for all of it
 LARGE = 2**16  # bytes: such a body is scored in a thread, so that no other request waits for it
-ROOM = 32 * 2**20  # bytes of large bodies that are held at once
+ROOM = 16 * 2**20  # bytes of large bodies that are held at once
 MOST_WAITING = 200  # requests that wait for a thread
 
 
@@ -80,63 +80,67 @@ class Front:
             log.close()
 
     async def __rsgi__(self, scope, protocol) -> None:
-        "Answer a request."
-        began, request_id, body = time.perf_counter(), new_request_id(), b""
+        "Answer a request; its body counts as held until the answer has been sent."
+        body = bytearray()
         try:
-            body = await self.read_body(scope.headers, protocol)
-            if not is_plain(scope):
-                environ = make_environ(scope, body, request_id)
+            await self.answer(scope, protocol, body)
+        finally:
+            self.held -= len(body)
+
+    async def answer(self, scope, protocol, body: bytearray) -> None:
+        "Read the body, and send the answer: ours to a plain request, else Flask's, or a problem."
+        began, request_id, by_flask = time.perf_counter(), new_request_id(), not is_plain(scope)
+        try:
+            await self.read_body(scope.headers, protocol, body)
+            if by_flask:
+                environ = make_environ(scope, bytes(body), request_id)
                 response = await self.run(self.threads, Response.from_app, self.app, environ, True)
-                answer, headers = response.get_data(), response.headers.to_wsgi_list()
-                protocol.response_bytes(response.status_code, headers, answer)
-                return
-            if len(body) < LARGE:
-                answer = self.predict_rows(body, request_id)
+                status, content = response.status_code, response.get_data()
+                headers = response.headers.to_wsgi_list()
             else:
-                answer = await self.run(self.scorer, self.predict_rows, body, request_id)
-            status, headers = 200, [("content-type", JSON)]
+                threads = self.scorer if len(body) >= LARGE else None
+                content = await self.run(threads, self.predict_rows, body, request_id)
+                status, headers = 200, [("content-type", JSON)]
         except Exception as error:
             status, problem = describe_error(error, request_id)
-            answer, headers = msgspec.json.encode(problem), [("content-type", PROBLEM)]
+            headers, content = [("content-type", PROBLEM)], msgspec.json.encode(problem)
             if status in (408, 413):  # the rest of the body is not read
                 headers.append(("connection", "close"))
-        finally:
-            if len(body) >= LARGE:
-                self.held -= len(body)
-        headers += [("x-request-id", request_id), *HEADERS.items()]
-        route = scope.path if is_plain(scope) else "other"
-        count_request(request_id, scope.method, route, status, time.perf_counter() - began)
-        protocol.response_bytes(status, headers, answer)
+            by_flask = False
+        if not by_flask:
+            route = scope.path if is_plain(scope) else "other"
+            count_request(request_id, scope.method, route, status, time.perf_counter() - began)
+            headers += [("x-request-id", request_id), *HEADERS.items()]
+        await send(protocol, status, headers, content)
 
-    async def read_body(self, headers, protocol) -> bytes:
+    async def read_body(self, headers, protocol, body: bytearray) -> None:
         "Read a body, all of it; raises the HTTP error that says why that cannot be."
         length = headers.get("content-length")
         if length is None and "transfer-encoding" not in headers:
-            return b""
-        most = int(length) if length else self.most_bytes
+            return
+        most, now = int(length) if length else self.most_bytes, asyncio.get_running_loop().time
         if most > self.most_bytes:
             abort(413)
-        body, now = bytearray(), asyncio.get_running_loop().time
         deadline = now() + DEADLINE
         try:
             async with asyncio.timeout(SILENCE) as limit:
                 async for chunk in protocol:
                     body += chunk
+                    self.held += len(chunk)
                     if len(body) > most:
                         abort(413)
-                    if len(body) >= LARGE and self.held + len(body) > ROOM:
+                    if len(body) >= LARGE and self.held > ROOM:
                         abort(503, "too many large requests at once; send it again")
                     limit.reschedule(min(now() + SILENCE, deadline))
         except TimeoutError:
             abort(408)
         if length and len(body) < most:
             abort(400, f"expected {length} bytes, got {len(body)}")
-        if len(body) >= LARGE:
-            self.held += len(body)
-        return bytes(body)
 
-    async def run(self, threads: ThreadPoolExecutor, function: Callable, *arguments):
-        "Call a function in a thread; raises an HTTP error where too many wait for one."
+    async def run(self, threads: ThreadPoolExecutor | None, function: Callable, *arguments):
+        "Call a function in a thread, or here and now; raises an HTTP error where too many wait."
+        if threads is None:
+            return function(*arguments)
         if self.waiting >= MOST_WAITING:
             abort(503, "too many requests at once; send it again")
         self.waiting += 1
@@ -145,6 +149,20 @@ class Front:
             return await loop.run_in_executor(threads, function, *arguments)
         finally:
             self.waiting -= 1
+
+
+async def send(protocol, status: int, headers: list, answer: bytes) -> None:
+    "Send an answer; a large one in pieces, and only to a client that reads them in time."
+    if len(answer) < LARGE:
+        protocol.response_bytes(status, headers, answer)
+        return
+    stream = protocol.response_stream(status, [*headers, ("content-length", str(len(answer)))])
+    try:
+        async with asyncio.timeout(DEADLINE):
+            for start in range(0, len(answer), LARGE):
+                await stream.send_bytes(answer[start : start + LARGE])
+    except (TimeoutError, RuntimeError):  # the latter from a client that has gone
+        pass
 
 
 async def end_with_parent(parent: int) -> None:

@@ -14,6 +14,8 @@ from .errors import json_response, page_response, wants_page
 from .model import Artifact
 from .rows import Column, Problem, RowsError, check_rows
 
+MOST_BYTES = 2**18  # of a form
+
 pages = Blueprint("pages", __name__)
 
 
@@ -94,8 +96,10 @@ def answer_form():
     refuse_other_sites()
     if request.mimetype != "application/x-www-form-urlencoded":
         abort(415, "expected the form; programs ask /predict")
+    if (n_bytes := len(request.get_data())) > MOST_BYTES:
+        abort(413)
     artifact, texts = artifact_in_service(), request.form.to_dict()
-    columns, n_bytes = artifact.features.columns, request.content_length or 0
+    columns = artifact.features.columns
     row = {name: read_field(texts.get(name, ""), column) for name, column in columns.items()}
     try:
         rows, service = check_rows([row], artifact.features), current_app.extensions["service"]
