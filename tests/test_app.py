@@ -129,7 +129,10 @@ def test_a_mistake_of_ours_shows_nothing(flights):
 def test_the_form_is_drawn_from_the_contract(project):
     "Each feature's column has a field with label, unit and limits, filled with the example."
     app = create_app(project[0], HOME)
-    page, artifact = app.test_client().get("/").text, app.extensions["service"].in_service.artifact()
+    page, artifact = (
+        app.test_client().get("/").text,
+        app.extensions["service"].in_service.artifact(),
+    )
     for name, column in artifact.features.columns.items():
         spec = artifact.contract["columns"][name]
         assert f'<label for="{name}">' in page and f'id="{name}"' in page
