@@ -19,7 +19,7 @@ from werkzeug.exceptions import abort
 
 from .errors import HEADERS, error_response, json_response
 from .log import Log
-from .metrics import LOST, count_request, count_rows, new_request_id, write_metrics
+from .metrics import count_lost, count_request, count_rows, new_request_id, write_metrics
 from .model import Artifact, ArtifactError, InService, Prediction
 from .pages import pages
 from .rows import Features, Problem, RowsError, check_rows, show
@@ -216,7 +216,7 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = int(os.environ.get("MAX_BODY_MB") or 4) * 10**6
     app.url_map.merge_slashes = False  # an address that is not exact is not ours
     path = os.environ.get("PREDICTION_LOG")
-    log = Log(path, on_lost=LOST.inc) if path else None
+    log = Log(path, on_lost=count_lost) if path else None
     app.extensions["service"] = Service(artifacts or Path(app.root_path) / "artifacts", log)
     app.before_request(begin_request)
     app.after_request(end_request)

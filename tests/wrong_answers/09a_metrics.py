@@ -1,4 +1,4 @@
-# Wrong answers to lesson 09b, with a part of what a check says to each.
+# Wrong answers to lesson 09a, with a part of what a check says to each.
 
 # exercise 1: row 1 has that mistake in two columns, and is one row
 def count_rejected(problems):
@@ -74,7 +74,7 @@ class JsonLine(logging.Formatter):
         line = {"time": moment, "level": record.levelname.lower(), "event": record.msg}
         return json.dumps(line | getattr(record, "fields", {}))
 
-# exercise 3: in UTC whatever clock hangs on the wall
+# exercise 3: in UTC whatever the machine
 class JsonLine(logging.Formatter):
     def format(self, record):
         moment = datetime.fromtimestamp(record.created).isoformat()
