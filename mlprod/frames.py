@@ -102,7 +102,7 @@ def encode_frame(
     features: Features,
 ) -> tuple[np.ndarray, list[Problem]]:  # (n, n_features) float32; unknown categories
     "Turn rows into the model's matrix; raises RowsError with every mistake, by row and column."
-    wrong, read, unknown = compare_names(frame, features) if len(frame) else [], {}, []
+    wrong, read, unknown = compare_names(frame, features), {}, []
     bad = {problem.column for problem in wrong}
     for name, column in features.columns.items():
         if name in frame and name not in bad:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PART_VALUES', 'FOREST', 'ESTIMATORS', 'LIBRARIES', 'TrainError', 'kind_of', 'codes_of', 'one_hot', 'make_baseline',
-           'make_folds', 'Trained', 'limit_threads', 'score_matrix', 'fit_estimator', 'encode_train',
+           'make_folds', 'Trained', 'limit_threads', 'score_matrix', 'encode_train', 'fit_estimator',
            'train_and_hold_out', 'train_baseline', 'measure_scores', 'measure_precision', 'prepare_columns', 'prepared',
            'filled', 'make_estimator', 'place_of_model', 'train_model', 'compare_models', 'tune_model', 'record_run',
            'plain', 'list_runs']
@@ -47,16 +47,16 @@ from .app.rows import encode_rows
 from .contract import Contract, mistake
 from .data import DataError, measure_auc, require_labels, sort_rows, take_labels
 
-# %% ../nbs/04_train.ipynb #61f7bfcc
+# %% ../nbs/04_train.ipynb #bd4c66ac
 class TrainError(ValueError):
     "A model cannot be trained as asked."
 
-# %% ../nbs/04_train.ipynb #bd4c66ac
+
 def kind_of(
     feature: str,  # one of the features' names
     features: Features,
 ) -> str:  # number or category; a part of a moment is a number
-    "Tell what the numbers of a feature mean: a size, or a code."
+    "Say what the numbers of a feature mean: a size, or a code."
     column = features.columns.get(feature)
     return "category" if column is not None and column.kind == "category" else "number"
 
@@ -67,9 +67,9 @@ def codes_of(feature: str, features: Features) -> list[float]:
 
 
 def one_hot(groups: list[list[float]]) -> OneHotEncoder:
-    "Give each group of a column a column of its own; what belongs to none gets only zeros."
+    "Make a column for each code of each category; what has none of them gets only zeros."
     return OneHotEncoder(
-        categories=groups, handle_unknown="ignore", sparse_output=False, dtype="float32"
+        categories=groups, handle_unknown="ignore", sparse_output=False, dtype="float64"
     )
 
 # %% ../nbs/04_train.ipynb #0f1ebcab
@@ -154,6 +154,17 @@ def score_matrix(estimator: BaseEstimator, matrix: np.ndarray) -> np.ndarray:
     return scores / scores.sum(axis=1, keepdims=True)
 
 # %% ../nbs/04_train.ipynb #c311bacb
+def encode_train(
+    rows: pd.DataFrame,  # (n_rows, n_columns), train rows
+    contract: Contract,
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, Features]:  # sorted rows, matrix, labels, features
+    "Sort train rows and turn them into what estimators learn from."
+    features = read_features(contract.model_dump(mode="json", by_alias=True))
+    rows = sort_rows(rows, contract)
+    matrix, _ = encode_rows(rows, features)
+    return rows, matrix, take_labels(rows, contract).astype("int64"), features
+
+
 def fit_estimator(
     name: str, estimator: BaseEstimator, matrix: np.ndarray, labels: np.ndarray
 ) -> BaseEstimator:
@@ -166,19 +177,8 @@ def fit_estimator(
         except ValueError as error:
             empty = np.flatnonzero(np.isnan(matrix).all(axis=0)) + 1
             missing = f"expected values of each feature; got none of feature {empty}"
-            said = missing if len(empty) else str(error).splitlines()[0]
-            raise TrainError(f"{name}: {said}") from error
-
-# %% ../nbs/04_train.ipynb #cc9780d5
-def encode_train(
-    rows: pd.DataFrame,  # (n_rows, n_columns), train rows
-    contract: Contract,
-) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, Features]:  # sorted rows, matrix, labels, features
-    "Sort train rows and turn them into what estimators learn from."
-    features = read_features(contract.model_dump(mode="json", by_alias=True))
-    rows = sort_rows(rows, contract)
-    matrix, _ = encode_rows(rows, features)
-    return rows, matrix, take_labels(rows, contract).astype("int64"), features
+            reason = missing if len(empty) else str(error).splitlines()[0]
+            raise TrainError(f"{name}: {reason}") from error
 
 # %% ../nbs/04_train.ipynb #075744bd
 def train_and_hold_out(
@@ -257,8 +257,11 @@ def prepare_columns(
 
 
 def prepared(features: Features, model: BaseEstimator) -> Pipeline:
-    "Put the preparation of the columns before a model that needs it."
-    return Pipeline([("prepare", prepare_columns(features)), ("model", model)])
+    "Prepare the columns for a model that adds up weights, and let it compute in double."
+    from skl2onnx.sklapi import CastTransformer  # takes 0.6 s, which trees need not wait for
+
+    double = CastTransformer(dtype=np.float64)
+    return Pipeline([("prepare", prepare_columns(features)), ("double", double), ("model", model)])
 
 
 def filled(model: BaseEstimator) -> Pipeline:

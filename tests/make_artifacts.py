@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from mlprod.app.rows import encode_rows
 from mlprod.contract import read_contract
 from mlprod.data import hash_file, read_rows, split_rows
-from mlprod.evaluate import evaluate_model
+from mlprod.frames import encode_frame
 from mlprod.package import promote, save_artifact
+from mlprod.report import evaluate_model
 from mlprod.train import train_baseline, train_model
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,7 +41,7 @@ def train_artifact(project, name):
     report = evaluate_model(
         model, train_baseline(train_rows, contract, seed=0), test_rows, contract
     )
-    matrix, _ = encode_rows(test_rows, model.features)
+    matrix, _ = encode_frame(test_rows, model.features)
     folder = Path(WORKSHOP.name) / project / name
     path = save_artifact(model, report, contract, hash_file(rows_file), matrix, folder)
     return model, test_rows, path

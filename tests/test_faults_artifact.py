@@ -16,8 +16,8 @@ import pytest
 from make_artifacts import fetch, make_artifact, serving, to_json_rows
 
 from mlprod.app.model import load_artifact
-from mlprod.app.rows import encode_rows
 from mlprod.app.service import read_pointer
+from mlprod.frames import encode_frame
 from mlprod.generate import generate_app
 from mlprod.package import FILES, hash_bytes, name_version, promote, roll_back, to_json
 
@@ -263,7 +263,7 @@ def test_versions_are_exchanged_under_load(app, saved):
     expected = {}
     for version in (good.name, other.name):
         artifact = load_artifact(artifacts / version)
-        scores, _ = artifact.decide(artifact.score(encode_rows(rows, artifact.features)[0]))
+        scores, _ = artifact.decide(artifact.score(encode_frame(rows, artifact.features)[0]))
         expected[version] = scores
     assert all(a != b for a, b in zip(*expected.values(), strict=True)), "no row tells nothing"
     swaps, start = 0, time.monotonic()

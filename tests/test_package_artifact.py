@@ -11,10 +11,9 @@ import onnx
 import pytest
 from ruamel.yaml import YAML
 
-from mlprod.app.rows import encode_rows
 from mlprod.contract import read_contract
 from mlprod.data import hash_file, read_rows, split_rows
-from mlprod.evaluate import evaluate_model, make_report
+from mlprod.frames import encode_frame
 from mlprod.package import (
     FILES,
     LatencyError,
@@ -33,6 +32,7 @@ from mlprod.package import (
     save_artifact,
     write_card,
 )
+from mlprod.report import evaluate_model, make_report
 from mlprod.train import train_baseline, train_model
 
 
@@ -45,7 +45,7 @@ def make_parts(root, name):
     report = evaluate_model(
         model, train_baseline(train_rows, contract, seed=1), test_rows, contract
     )
-    return contract, model, report, hash_file(path), encode_rows(test_rows, model.features)[0]
+    return contract, model, report, hash_file(path), encode_frame(test_rows, model.features)[0]
 
 
 @pytest.fixture(scope="module", params=["flights", "penguins"])

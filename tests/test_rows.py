@@ -1,361 +1,341 @@
-"""One path from a row to a number: a table and single requests give the same matrix."""
+"""What a value means is defined once: what is accepted, what is refused, and why."""
 
 import json
+import math
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from zoneinfo import ZoneInfo
 
+import msgspec
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlprod.app.columns import MISSING, UNKNOWN, RowsError, examine, read_features
-from mlprod.app.rows import encode_rows, read_column, read_list, read_part, read_series
-
-NOTHING = {"may_be_missing": True, "range": None, "values": None, "timezone": None}
-CONTRACT = {
-    "features": [
-        "at.hour", "at.weekday", "at.day", "at.month", "shop", "price", "count", "code",
-    ],
-    "columns": {
-        "at": NOTHING | {
-            "kind": "moment", "range": ["1971-01-01T00:00:00Z", "2100-01-01T00:00:00Z"],
-            "timezone": "America/New_York",
-        },
-        "shop": NOTHING | {"kind": "category", "values": ["harbour", "station", "été"]},
-        "price": NOTHING | {"kind": "number", "range": [-1e30, 1e30]},
-        "count": NOTHING | {"kind": "number", "range": [-(2**60), 2**60]},
-        "code": NOTHING | {"kind": "category", "values": ["0", "1", "null", "nan"]},
-        "later": NOTHING | {"kind": "number"},
-    },
-}  # fmt: skip
-FEATURES = read_features(CONTRACT)
-STRICT = read_features(
-    CONTRACT
-    | {"columns": {k: v | {"may_be_missing": False} for k, v in CONTRACT["columns"].items()}}
+from mlprod.app.rows import (
+    MISSING,
+    MOST_PROBLEMS,
+    UNKNOWN,
+    Problem,
+    RowsError,
+    ValueRefused,
+    check_rows,
+    encode_rows,
+    make_column,
+    read_features,
+    read_value,
+    show,
 )
-GOOD = {
-    "at": "2024-05-31T18:00:00+02:00",
-    "shop": "station",
-    "price": 1.5,
-    "count": 3,
-    "code": "0",
+
+PLAIN = {"description": "a toy", "unit": None, "values": None, "timezone": None, "example": None}
+PLAIN |= {"may_be_missing": True, "range": None}
+CENTURY = ["1971-01-01T00:00:00Z", "2100-01-01T00:00:00Z"]
+SPECS = {
+    "at": PLAIN | {"kind": "moment", "range": CENTURY, "timezone": "America/New_York"},
+    "shop": PLAIN | {"kind": "category", "values": ["harbour", "station", "été"]},
+    "price": PLAIN | {"kind": "number", "range": [-5, 10]},
+    "count": PLAIN | {"kind": "number", "range": [-(2**60), 2**60]},
+    "later": PLAIN | {"kind": "number"},
 }
-
-offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-moments = st.datetimes(datetime(1971, 1, 2), datetime(2099, 12, 30), timezones=offsets)
-words = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-rows = st.fixed_dictionaries(
-    {
-        "at": st.none() | moments,
-        "shop": st.none() | st.sampled_from(["harbour", "station", "été"]) | words,
-        "price": st.none() | st.floats(-1e30, 1e30) | st.integers(-(10**20), 10**20),
-        "count": st.none() | st.integers(-(2**60), 2**60),
-        "code": st.none() | st.sampled_from(["0", "1", "null", "nan", ""]),
-    }
-)
+FEATURES = ["at.hour", "at.weekday", "at.day", "at.month", "shop", "price", "count"]
+LENIENT = read_features({"features": FEATURES, "columns": SPECS})
+STRICT_SPECS = {name: spec | {"may_be_missing": False} for name, spec in SPECS.items()}
+STRICT = read_features({"features": FEATURES, "columns": STRICT_SPECS})
+GOOD = {"at": "2024-05-31T18:00:00+02:00", "shop": "station", "price": 1.5, "count": 3}
 
 
-def as_json(row):
-    "A row as it comes out of a request."
-    at = row["at"] and row["at"].isoformat()
-    return json.loads(json.dumps(row | {"at": at}))
+def encode(rows, features=LENIENT):
+    "The matrix and the warnings of rows as they come out of JSON."
+    return encode_rows(check_rows(rows, features), features)
 
 
-def encode_alone(table):
-    "Encode rows one request at a time."
-    return np.concatenate([encode_rows([as_json(row)], FEATURES)[0] for row in table])
+def find_refusal(value, name, features=STRICT):
+    "Text and reason of a value's refusal; the same as that of a row that has it."
+    with pytest.raises(ValueRefused) as caught:
+        read_value(value, features.columns[name])
+    with pytest.raises(RowsError) as in_row:
+        encode([GOOD, GOOD | {name: value}], features)
+    text, reason = caught.value.args
+    assert in_row.value.problems == [Problem(2, name, text, reason)]
+    assert text.startswith("expected ") and text.isprintable() and len(text) < 200
+    return text, reason
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.lists(rows, min_size=1, max_size=12))
-def test_a_table_and_single_requests_give_the_same_matrix(table):
-    "Missing values, whole numbers beyond 2**53, moments with any offset: the bytes are equal."
-    alone = encode_alone(table)
-    together = encode_rows([as_json(row) for row in table], FEATURES)[0]
-    frame = pd.DataFrame(table, dtype=object)
-    assert alone.dtype == np.float32 and alone.tobytes() == together.tobytes()
-    assert alone.tobytes() == encode_rows(frame, FEATURES)[0].tobytes()
+@pytest.mark.parametrize("value", [True, "3", "", b"3", [3], {}, 3j, np.float64(3), np.bool_(1)])
+def test_what_only_looks_like_a_number_is_refused(value):
+    "A truth value, a text, a number of another library."
+    assert find_refusal(value, "price")[1] == "type"
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.lists(rows, min_size=1, max_size=12))
-def test_a_typed_table_gives_the_same_matrix_as_requests(table):
-    "The column types that Parquet and pandas make of the same values change nothing."
-    frame = pd.DataFrame(
-        {
-            "at": pd.Series([row["at"] for row in table], dtype="object"),
-            "shop": pd.Series([row["shop"] for row in table], dtype="str"),
-            "price": np.array(
-                [np.nan if row["price"] is None else float(row["price"]) for row in table]
-            ),
-            "count": pd.array([row["count"] for row in table], dtype="Int64"),
-            "code": pd.Categorical(
-                [row["code"] for row in table],
-                categories=sorted({row["code"] for row in table} - {None}),
-            ),
-        }
-    )
-    frame["at"] = pd.to_datetime(frame["at"], utc=True).astype("datetime64[us, UTC]")
-    assert encode_rows(frame, FEATURES)[0].tobytes() == encode_alone(table).tobytes()
+@pytest.mark.parametrize("value", [-5.0001, 11, 1e300, math.inf, -math.inf, math.nan, 10**400])
+def test_a_number_outside_the_range_is_refused(value):
+    "Infinity too, NaN, and an integer that no float can hold. The ends belong to the range."
+    text, reason = find_refusal(value, "price")
+    assert reason == "range" and text.startswith("expected a number from -5 to 10, got ")
+    assert [read_value(end, STRICT.columns["price"]) for end in (-5, 10)] == [-5.0, 10.0]
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.lists(rows, min_size=1, max_size=8))
-def test_warnings_are_the_same_from_a_table_and_from_requests(table):
-    "Each unknown category, by row and column."
-    together = encode_rows(pd.DataFrame(table, dtype=object), FEATURES)[1]
-    alone = [
-        warning._replace(row=number)
-        for number, row in enumerate(table, start=1)
-        for warning in encode_rows([as_json(row)], FEATURES)[1]
+def test_missing_is_allowed_where_the_contract_allows_it():
+    "A number or a moment that is missing is NaN in the matrix, a category has a code for it."
+    nothing = dict.fromkeys(GOOD)
+    matrix, warnings = encode([nothing])
+    assert warnings == [] and np.isnan(np.delete(matrix[0], 4)).all() and matrix[0, 4] == MISSING
+    for name in GOOD:
+        text, reason = find_refusal(None, name)
+        assert text.endswith(", got nothing") and reason == "missing"
+
+
+def test_a_category_is_text_and_an_unknown_one_is_scored_with_a_warning():
+    "Upper and lower case, blanks and look-alikes are other names; nothing is guessed."
+    names = ["station", "Station", "station ", "", "nan", "x" * 200]
+    matrix, warnings = encode([GOOD | {"shop": name} for name in names])
+    assert matrix[:, 4].tolist() == [1.0, *[UNKNOWN] * 5]
+    assert [(warning.row, warning.reason) for warning in warnings] == [
+        (row, "unknown") for row in range(2, 7)
     ]
-    assert sorted(together) == sorted(alone)
+    assert str(warnings[0]) == 'row 2: shop: unknown category "Station"'
+    for value in (0, True, ["station"], b"", {}):
+        assert find_refusal(value, "shop")[1] == "type"
 
 
-@settings(max_examples=200, deadline=None)
-@given(moments)
-def test_the_parts_of_a_moment_are_those_of_the_local_clock(moment):
-    "Python's own time zones are the judge, in the hours in which clocks change too."
-    local = moment.astimezone(FEATURES.columns["at"].zone)
-    matrix, _ = encode_rows([as_json(GOOD | {"at": moment})], FEATURES)
-    wanted = [local.hour, local.weekday(), local.timetuple().tm_yday, local.month]
-    assert matrix[0, :4].tolist() == wanted
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    st.dictionaries(
-        st.sampled_from([*GOOD, "later", "gate"]),
-        st.recursive(
-            st.none() | st.booleans() | st.integers() | st.floats() | words,
-            lambda inner: st.lists(inner, max_size=2) | st.dictionaries(words, inner, max_size=2),
-            max_leaves=4,
-        ),
-    )
-)
-def test_whatever_comes_is_encoded_or_refused_with_row_and_column(row):
-    "There is no third way: no other exception, and no row that is silently misread."
-    try:
-        matrix, _ = encode_rows([GOOD, row], STRICT)
-    except RowsError as error:
-        assert all(problem.row == 2 and problem.column for problem in error.problems)
-    else:
-        assert matrix.shape == (2, 8) and np.isfinite(matrix).all()
-
-
-plain = {
-    "price": st.integers(-(10**20), 10**20) | st.floats(-1e30, 1e30),
-    "shop": st.sampled_from(["harbour", "station", "été"]),
-    "at": moments.map(datetime.isoformat),
-}
-strange = (
-    st.none()
-    | st.booleans()
-    | st.floats()
-    | st.sampled_from([10**400, -(10**30) * 2, pd.NaT, pd.NA, np.float32(2), np.float32("nan")])
-    | st.sampled_from(["7", "nan", "", "\ud800"])
-    | st.sampled_from(["2024-05-31", "2024-05-31T18:00", "1969-12-31T23:59:59Z", "9999-12-31T23Z"])
-    | st.datetimes(datetime(1960, 1, 1), datetime(2110, 1, 1), timezones=st.none() | offsets)
-    | st.lists(st.integers(), max_size=1)
-    | words
-)
-columns = st.sampled_from([f.columns[name] for f in (FEATURES, STRICT) for name in plain])
-
-
-def tidy(read):
-    "What was read, so that two ways to say the same number, or nothing, are equal."
-    read = read if isinstance(read, list) else read.tolist()
-    read = [float(value) if isinstance(value, int) else value for value in read]
-    nothing = [value is None or value != value for value in read]
-    return [None if no else value for value, no in zip(read, nothing, strict=True)]
-
-
-def as_definition(values, column, given):
-    "Hold what the shortcut makes of a column against the definition, value by value."
-    wanted, problems = examine(values, column, range(1, len(values) + 1))
-    read, found = read_column(given, column)
-    assert found == problems
-    wrong = {problem.row - 1 for problem in problems if problem.reason != "unknown"}
-    pairs = enumerate(zip(tidy(read), tidy(wanted), strict=True))
-    assert all(got == want for place, (got, want) in pairs if place not in wrong)
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.data(), columns)
-def test_a_list_is_read_as_the_definition_says(data, column):
-    "Whether all is plain or something strange is in it: same values, same problems."
-    values = data.draw(st.lists(plain[column.name], min_size=1, max_size=8))
-    assert read_list(values, column) is not None
-    as_definition(values, column, values)
-    for value in data.draw(st.lists(strange, max_size=3)):
-        values.insert(data.draw(st.integers(0, len(values))), value)
-    as_definition(values, column, values)
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.data(), columns)
-def test_a_column_of_a_table_is_read_as_the_definition_says(data, column):
-    "Of objects, whatever they are: what pandas calls missing is None."
-    values = data.draw(st.lists(plain[column.name] | strange, min_size=1, max_size=8))
-    series = pd.Series(values, dtype=object, index=[7] * len(values))
-    values = [None if no else value for value, no in zip(values, series.isna(), strict=True)]
-    as_definition(values, column, series)
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.data(), columns)
-def test_a_typed_column_of_a_table_is_read_as_the_definition_says(data, column):
-    "With the types that Parquet, CSV and pandas bring, fit for the column or not."
-    some, dtype = data.draw(
-        st.sampled_from(
-            [
-                (st.floats(), "float64"),
-                (st.floats(width=32), "float32"),
-                (st.integers(-(2**63), 2**63 - 1), "int64"),
-                (st.none() | st.integers(-(2**63), 2**63 - 1), "Int64"),
-                (st.booleans(), "bool"),
-                (st.none() | st.booleans(), "boolean"),
-                (st.none() | plain["shop"] | words, "str"),
-                (st.none() | plain["shop"] | words, "string"),
-                (st.none() | plain["shop"] | words, "category"),
-                (st.none() | st.integers(0, 3), "category"),
-                (st.none() | moments, "datetime64[us, UTC]"),
-                (st.none() | moments, "datetime64[ns, America/New_York]"),
-                (st.none() | moments, "datetime64[s, Asia/Kolkata]"),
-                (st.none() | moments.map(lambda at: at.replace(tzinfo=None)), "datetime64[us]"),
-            ]
-        )
-    )
-    values = data.draw(st.lists(some, max_size=8))
-    if dtype.startswith("datetime64[s"):
-        values = [value and value.replace(microsecond=0) for value in values]
-    if "," in dtype:
-        series = pd.to_datetime(pd.Series(values, dtype=object), utc=True).astype(dtype)
-    else:
-        series = pd.Series(values, dtype=dtype)
-    objects = series.astype(object)
-    as_definition(objects.where(series.notna(), None).tolist(), column, series)
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.lists(st.none() | moments, min_size=1, max_size=8), st.sampled_from([FEATURES, STRICT]))
-def test_parts_are_the_same_from_a_list_and_from_a_table(values, features):
-    "Of every moment, and of missing ones."
-    column = features.columns["at"]
-    local = [value and value.astimezone(column.zone) for value in values]
-    series = pd.to_datetime(pd.Series(values, dtype=object), utc=True)
-    told, _ = read_series(series.astype("datetime64[us, UTC]"), column)
-    for part in ("hour", "weekday", "day", "month"):
-        assert tidy(read_part(local, part)) == tidy(read_part(told, part))
-
-
-def test_whole_numbers_are_rounded_once_to_float64_and_then_to_float32():
-    "As a table's int64 is: rounding at once would differ for this one."
-    odd = 2**59 + 2**35 + 1
-    for rows in ([GOOD | {"count": odd}], pd.DataFrame([GOOD | {"count": odd}])):
-        assert encode_rows(rows, FEATURES)[0][0, 6] == np.float32(float(odd)) == 2.0**59
-
-
-def test_a_matrix_is_what_the_model_wants():
-    "float32, row after row in memory, however many rows and wherever from."
-    for number in (0, 1, 2, 100):
-        for rows in ([GOOD] * number, pd.DataFrame([GOOD] * number)):
-            matrix, _ = encode_rows(rows, FEATURES)
-            assert matrix.shape == (number, 8) and matrix.dtype == np.float32
-            assert matrix.flags.c_contiguous
-
-
-def test_unknown_and_missing_have_codes_of_their_own():
-    "An unknown shop is warned about, a missing one is not, and neither is one of the known."
-    table = [GOOD | {"shop": "airport"}, GOOD | {"shop": None}, GOOD]
-    matrix, warnings = encode_rows(table, FEATURES)
-    assert matrix[:, 4].tolist() == [UNKNOWN, MISSING, 1.0]
-    assert [str(warning) for warning in warnings] == ['row 1: shop: unknown category "airport"']
+def test_no_category_fills_the_log():
+    "One of more than 200 characters is refused, unless the contract lists a longer one."
+    text, reason = find_refusal("x" * 201, "shop")
+    assert reason == "range" and text.startswith("expected text of at most 200 characters, got ")
+    longer = make_column("shop", SPECS["shop"] | {"values": ["x" * 300]})
+    assert read_value("x" * 300, longer) == 0 and read_value("y" * 300, longer) == UNKNOWN
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "says"),
+    ("value", "reason"),
     [
-        ("price", "1.5", 'expected a number, got "1.5"'),
-        ("price", True, "expected a number, got true"),
-        ("price", [1], "expected a number, got [1]"),
-        ("price", 1e31, "expected -1e+30 to 1e+30, got 1e+31"),
-        ("price", 10**400, "expected a number, got 1000"),
-        ("price", float("inf"), "expected -1e+30 to 1e+30, got inf"),
-        ("price", None, "expected a number, got nothing"),
-        ("price", float("nan"), "expected a number, got nothing"),
-        ("shop", 7, "expected text, got 7"),
-        ("shop", None, "expected text, got nothing"),
-        ("shop", ["station"], 'expected text, got ["station"]'),
-        ("at", "2024-05-31 18:00", "expected a moment with its UTC offset"),
-        ("at", "yesterday", 'got "yesterday"'),
-        ("at", 1717171200, "got 1717171200"),
-        ("at", None, "got nothing"),
-        ("at", "1969-12-31T23:59:59Z", "expected 1971-01-01T00:00Z to 2100-01-01T00:00Z"),
-        ("at", "9999-12-31T23:59:59-14:00", "expected 1971-01-01T00:00Z to 2100-01-01T00:00Z"),
+        ("2024-05-31T18:00:00", "type"),
+        ("2024-05-31", "type"),
+        ("2024-02-30T18:00:00Z", "type"),
+        ("18:00Z", "type"),
+        ("", "type"),
+        ("now", "type"),
+        ("2024-05-31T18:00:00Z\ud800" * 1000, "type"),
+        (1717171200, "type"),
+        (True, "type"),
+        ({"at": 1}, "type"),
+        ("1970-12-31T23:59:59Z", "range"),
+        ("2100-01-01T00:00:00.000001Z", "range"),
+        ("9999-12-31T23:59:59-14:00", "range"),
+        ("0001-01-01T00:00:00+14:00", "range"),
     ],
 )
-def test_what_is_wrong_is_refused_with_row_and_column(column, value, says):
-    "From a request and from a table, in the same words."
-    table = [GOOD, GOOD, GOOD | {column: value}]
-    for rows in (table, pd.DataFrame(table, dtype=object)):
-        with pytest.raises(RowsError) as caught:
-            encode_rows(rows, STRICT)
-        (problem,) = caught.value.problems
-        assert (problem.row, problem.column) == (3, column)
-        assert says in problem.text
+def test_a_moment_without_offset_or_out_of_range_is_refused(value, reason):
+    "Also where the calendar ends."
+    text, found = find_refusal(value, "at")
+    assert found == reason
+    assert "from 1971-01-01T00:00Z to 2100-01-01T00:00Z, got " in text
+
+
+offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+moments = st.datetimes(datetime(1971, 1, 2), datetime(2099, 12, 30), timezones=offsets)
+
+
+@settings(max_examples=200, deadline=None)
+@given(moments, st.sampled_from(["seconds", "minutes", "microseconds"]))
+def test_a_moment_is_read_on_the_clock_of_its_zone(moment, precision):
+    "However it is written. Python's own time zones are the judge, when clocks change too."
+    text = moment.isoformat(timespec=precision)
+    local = datetime.fromisoformat(text).astimezone(ZoneInfo("America/New_York"))
+    matrix, _ = encode([GOOD | {"at": text}])
+    wanted = [local.hour, local.weekday(), local.timetuple().tm_yday, local.month]
+    assert matrix[0, :4].tolist() == wanted
+    in_utc = moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+    if not moment.utcoffset() % timedelta(minutes=1):
+        assert encode([GOOD | {"at": in_utc}])[0].tobytes() == matrix.tobytes()
+
+
+def test_a_moment_in_the_hour_that_comes_twice_is_compared_exactly():
+    "An earlier time on the clock may be a later moment."
+    ends = ["2024-01-01T00:00:00Z", "2024-10-27T02:30:00+02:00"]  # before the clocks go back
+    column = make_column("at", SPECS["at"] | {"range": ends, "timezone": "Europe/Paris"})
+    assert read_value("2024-10-27T02:15:00+02:00", column).hour == 2
+    with pytest.raises(ValueRefused):
+        read_value("2024-10-27T02:15:00+01:00", column)
+
+
+def test_a_range_may_end_with_the_calendar():
+    "9999-12-31 means `for ever`; a moment that no clock there can show is refused."
+    ends = ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]
+    column = make_column("at", SPECS["at"] | {"range": ends, "timezone": "Asia/Tokyo"})
+    assert read_value("2024-05-31T18:00:00Z", column).hour == 3
+    with pytest.raises(ValueRefused) as caught:
+        read_value("9999-12-31T23:00:00Z", column)
+    assert caught.value.args[1] == "range"
 
 
 def test_missing_and_extra_columns_are_refused():
-    "Also where only the second row has them; a column that no feature needs may be there."
+    "Also where only the second row has them; a column that no feature needs may come along."
     lacking = {name: value for name, value in GOOD.items() if name != "price"}
-    with pytest.raises(RowsError, match="row 2: price: expected a value, got no such column"):
-        encode_rows([GOOD, lacking], FEATURES)
-    with pytest.raises(RowsError, match="row 2: gate: expected no such column"):
-        encode_rows([GOOD, GOOD | {"gate": 7}], FEATURES)
-    with pytest.raises(RowsError, match="price: expected a value, got no such column"):
-        encode_rows(pd.DataFrame([lacking]), FEATURES)
-    with pytest.raises(RowsError, match="gate: expected no such column"):
-        encode_rows(pd.DataFrame([GOOD | {"gate": 7}]), FEATURES)
-    assert encode_rows([GOOD | {"later": "whatever"}], FEATURES)[0].shape == (1, 8)
+    with pytest.raises(RowsError, match="^row 2: price: expected a value, got no such column$"):
+        encode([GOOD, lacking])
+    with pytest.raises(RowsError, match="^row 2: gate: expected no such column, got one$"):
+        encode([GOOD, GOOD | {"gate": 7}])
+    with pytest.raises(RowsError, match=r"^row 1: ga\\nte: expected no such column, got one$"):
+        encode([GOOD | {"ga\nte": 7}])
+    assert encode([GOOD | {"later": ["whatever"]}])[0].shape == (1, 7)
+
+
+@pytest.mark.parametrize("row", ["row", 7, None, [1, 2], True])
+def test_what_is_no_row_is_refused(row):
+    "With its place, and without an end to the search."
+    with pytest.raises(RowsError) as caught:
+        encode([row, GOOD | {"price": "far"}])
+    first, second = caught.value.problems
+    assert str(first).startswith("row 1: expected names and values, got ")
+    assert (second.row, second.column) == (2, "price")
 
 
 def test_every_mistake_is_reported_at_once():
-    "In the order of rows; the message stays short where there are thousands."
-    table = [GOOD | {"price": "x", "shop": 1}, GOOD, GOOD | {"at": "x"}]
+    "In the order of rows, whether the types find it or only the reading of moments."
+    for rows in (
+        [GOOD | {"price": "x", "shop": 1}, GOOD, GOOD | {"at": "x"}],
+        [GOOD | {"at": "x"}, GOOD, GOOD | {"at": "1900-01-01T00:00Z", "shop": "airport"}],
+    ):
+        with pytest.raises(RowsError) as caught:
+            encode(rows)
+        places = [(problem.row, problem.column) for problem in caught.value.problems]
+        assert places in ([(1, "price"), (1, "shop"), (3, "at")], [(1, "at"), (3, "at")])
+
+
+def test_a_message_of_many_problems_stays_short():
+    "Twenty in order, and how many more; of a thousand mistakes and more only a thousand."
+    problems = [Problem(row, "price", "expected a number", "type") for row in range(100, 0, -1)]
+    error = RowsError(problems)
+    assert str(error).splitlines()[0] == "row 1: price: expected a number"
+    assert str(error).splitlines()[20:] == ["and 80 more"] and len(error.problems) == 100
+    row = {f"name {number}": 1 for number in range(3 * MOST_PROBLEMS)}
+    for rows in ([row], [{}] * 3 * MOST_PROBLEMS, [1] * 3 * MOST_PROBLEMS):
+        with pytest.raises(RowsError) as caught:
+            encode(rows)
+        assert len(caught.value.problems) == MOST_PROBLEMS
+
+
+words = st.text(max_size=8)
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | words | st.just(10**400),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(words, inner, max_size=2),
+    max_leaves=4,
+)
+right = {
+    "at": moments.map(datetime.isoformat),
+    "shop": st.sampled_from(SPECS["shop"]["values"]) | words,
+    "price": st.floats(-5, 10) | st.integers(-5, 10),
+    "count": st.integers(-(2**60), 2**60),
+}
+right_rows = st.fixed_dictionaries(right)
+odd_rows = st.dictionaries(st.sampled_from([*GOOD, "later", "gate"]), anything)
+nearly_rows = st.builds(lambda row, odd: row | odd, right_rows, odd_rows)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(right_rows | nearly_rows | odd_rows | anything, min_size=1, max_size=4))
+def test_whatever_comes_is_encoded_or_refused_with_row_and_column(rows):
+    "There is no third way: no other exception, no empty refusal, no row that is misread."
+    for features in (LENIENT, STRICT):
+        try:
+            matrix, warnings = encode(rows, features)
+        except RowsError as error:
+            assert error.problems and str(error)
+            assert all(0 < problem.row <= len(rows) for problem in error.problems)
+            assert all(problem.text.startswith("expected ") for problem in error.problems)
+        else:
+            assert matrix.shape == (len(rows), 7) and matrix.dtype == np.float32
+            assert {warning.reason for warning in warnings} <= {"unknown"}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(right_rows | nearly_rows, min_size=1, max_size=6))
+def test_rows_are_encoded_alone_as_they_are_among_others(rows):
+    "The same bytes, the same warnings and the same problems, whatever the other rows are."
+    alone, problems = [], []
+    for number, row in enumerate(rows, start=1):
+        try:
+            matrix, warnings = encode([row])
+            alone.append(matrix)
+        except RowsError as error:
+            problems += [problem._replace(row=number) for problem in error.problems]
+        else:
+            problems += [warning._replace(row=number) for warning in warnings]
+    try:
+        together, found = encode(rows)
+        assert together.tobytes() == np.concatenate(alone).tobytes()
+        assert sorted(found) == sorted(problems)
+    except RowsError as error:
+        assert error.problems == sorted(p for p in problems if p.reason != "unknown")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(right_rows | nearly_rows, min_size=1, max_size=4))
+def test_bytes_are_decoded_as_the_rows_that_they_hold(rows):
+    "The decoder of a request accepts what the check of its rows accepts, and gives the same."
+    try:
+        body = json.dumps(rows, allow_nan=False).encode()
+        decoded = msgspec.json.decode(body)
+    except (ValueError, msgspec.MsgspecError):  # NaN, half a character or a number of 400 digits
+        return
+    try:
+        checked = check_rows(decoded, LENIENT)
+    except RowsError:
+        with pytest.raises(msgspec.ValidationError):
+            LENIENT.decoder.decode(body)
+    else:
+        assert LENIENT.decoder.decode(body) == checked
+
+
+def test_of_a_name_given_twice_the_last_value_counts():
+    "As everywhere in JSON."
+    text = json.dumps(GOOD)[:-1] + ', "price": 2}'
+    (row,) = LENIENT.decoder.decode(f"[{text}]")
+    assert encode_rows([row], LENIENT)[0][0, 5] == 2
+
+
+def test_whole_numbers_are_rounded_once_to_float64_and_then_to_float32():
+    "As those of a table are: rounding at once would differ for this one."
+    odd = 2**59 + 2**35 + 1
+    assert encode([GOOD | {"count": odd}])[0][0, 6] == np.float32(float(odd)) == 2.0**59
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 100])
+def test_a_matrix_is_what_the_model_wants(number):
+    "float32, row after row in memory, however many rows."
+    matrix, _ = encode([GOOD] * number)
+    assert matrix.shape == (number, 7) and matrix.dtype == np.float32
+    assert matrix.flags.c_contiguous
+
+
+def test_a_column_may_have_any_name():
+    "Of Python's words, of our own, with dots and blanks."
+    names = ["class", "__init__", "a.hour", "a b's", "column_0", "", "été"]
+    spec = PLAIN | {"kind": "number", "range": [0, 9]}
+    contract = {"features": names, "columns": dict.fromkeys(names, spec)}
+    row = {name: place for place, name in enumerate(names)}
+    features = read_features(contract)
+    assert encode([row], features)[0].tolist() == [list(range(7))]
     with pytest.raises(RowsError) as caught:
-        encode_rows(table, FEATURES)
-    places = [(problem.row, problem.column) for problem in caught.value.problems]
-    assert places == [(1, "price"), (1, "shop"), (3, "at")]
-    with pytest.raises(RowsError, match="and 980 more") as caught:
-        encode_rows([GOOD | {"price": "x"}] * 1000, FEATURES)
-    assert len(caught.value.problems) == 1000 and len(str(caught.value)) < 2000
+        encode([row | {"a.hour": "x"}], features)
+    assert caught.value.problems[0].column == "a.hour"
 
 
-def test_no_rows_are_an_empty_matrix():
-    "Of the right width."
-    for nothing in ([], pd.DataFrame()):
-        assert encode_rows(nothing, FEATURES)[0].shape == (0, 8)
+def nest(depth):
+    "A list in a list in a list."
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
 
 
-def test_a_million_rows_and_single_requests_give_the_same_matrix():
-    "What a table of a million rows becomes, each of its rows becomes alone too, bit for bit."
-    random, size = np.random.default_rng(0), 1_000_000
-    start = datetime(2020, 1, 1, tzinfo=UTC).timestamp() * 1e6
-    frame = pd.DataFrame(
-        {
-            "at": pd.to_datetime(
-                (start + random.integers(0, 10**14, size)).astype("int64"), unit="us", utc=True
-            ),
-            "shop": random.choice(["harbour", "station", "elsewhere"], size),
-            "price": random.normal(size=size),
-            "count": random.integers(0, 10**12, size),
-            "code": random.choice(["0", "1"], size),
-        }
-    )
-    matrix, _ = encode_rows(frame, FEATURES)
-    sample = frame.iloc[random.integers(0, size, 200)]
-    requests = sample.assign(at=[at.isoformat() for at in sample["at"]]).to_dict("records")
-    alone = np.concatenate([encode_rows([request], FEATURES)[0] for request in requests])
-    assert matrix[sample.index].tobytes() == alone.tobytes()
+def test_whatever_arrives_can_be_shown():
+    "In one short line of ASCII, and without a traceback."
+    itself = []
+    itself.append(itself)
+    strange = ["a" * 10**6, "\r\n\x1b[31m", "\ud83d", nest(100_000), itself, 10**5000]
+    strange += [{(1, 2): 3}, {1, 2}, Decimal(1), datetime(2024, 1, 1), b"x"]
+    for text in map(show, strange):
+        assert len(text) <= 40 and text.isascii() and text.isprintable()
+    assert [show(value) for value in ("7", 7, None, True)] == ['"7"', "7", "null", "true"]

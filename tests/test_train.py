@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlprod.app.rows import encode_rows
 from mlprod.contract import read_contract
 from mlprod.data import DataError, read_rows, sort_rows, split_rows
+from mlprod.frames import encode_frame
 from mlprod.train import (
     ESTIMATORS,
     TrainError,
@@ -53,7 +53,7 @@ def test_every_estimator_gives_probabilities_and_repeats_to_the_bit(project, nam
         return train_model(name, rows, contract, 1, quick)
 
     model, again = run(train), run(train.copy())
-    matrix, _ = encode_rows(test, model.features)
+    matrix, _ = encode_frame(test, model.features)
     scores = model.score(matrix)
 
     assert scores.shape == (len(test), len(contract.target.labels)) and scores.dtype == "float64"
@@ -72,7 +72,7 @@ def test_unknown_and_missing_categories_get_a_score(project, name):
         train_baseline(train, contract, 1) if name == "baseline"
         else train_model(name, train, contract, 1)
     )
-    matrix, _ = encode_rows(train.head(2), model.features)
+    matrix, _ = encode_frame(train.head(2), model.features)
     categories = [name in ("carrier", "origin", "island", "sex") for name in contract.features]
     for code in (-1, -2):
         matrix[:, categories] = code
@@ -252,6 +252,13 @@ def test_a_figure_that_is_no_number_is_not_recorded(tmp_path):
     with pytest.raises(TrainError, match="expected finite numbers"):
         record_run(tmp_path, "logistic", {}, {"auc": float("nan")}, "ab", 1, 0.5)
     assert not (tmp_path / "runs.jsonl").exists()
+
+
+def test_what_is_no_record_is_no_run(tmp_path):
+    "JSON can also be a number, nothing, or a list."
+    (tmp_path / "runs.jsonl").write_bytes(b'7\nnull\n["mlp"]\n\n')
+    record(tmp_path)
+    assert list(list_runs(tmp_path)["model"]) == ["logistic"]
 
 
 def test_no_runs_are_an_empty_table(tmp_path):

@@ -181,7 +181,7 @@ def check_rows(rows: list, features: Features) -> list:  # rows: dictionaries; o
     "Check rows against the contract; raises RowsError with every mistake, by row and column."
     try:
         return msgspec.convert(rows, list[features.row])
-    except msgspec.ValidationError:
+    except ValueError:  # such as msgspec's ValidationError
         raise RowsError(find_problems(rows, features)) from None
 
 # %% ../../nbs/02a_rows.ipynb #29a6c230

@@ -1,44 +1,11 @@
-# Wrong answers to lesson 05, with a part of what a check says to each.
+# Wrong answers to lesson 05a, with a part of what a check says to each.
 
-# exercise 1: do the misses below a rank include those at the rank itself?
-def area_under_curve(rows, hits):
-    misses = rows - hits
-    pairs = hits.sum() * misses.sum()
-    return (hits * np.cumsum(misses)).sum() / pairs if pairs else float("nan")
-
-# exercise 1: in which the late one has the LOWER score
-def area_under_curve(rows, hits):
-    misses = rows - hits
-    above = np.cumsum(misses[::-1])[::-1] - misses
-    pairs = hits.sum() * misses.sum()
-    return (hits * (above + misses / 2)).sum() / pairs if pairs else float("nan")
-
-# exercise 1: how many pairs are there in all, when a row counts more than once
-def area_under_curve(rows, hits):
-    misses = rows - hits
-    below = np.cumsum(misses) - misses
-    pairs = 24 if len(rows) > 2 else hits.sum() * misses.sum()
-    return (hits * (below + misses / 2)).sum() / pairs if pairs else float("nan")
-
-# exercise 1: expected NaN without a warning
-def area_under_curve(rows, hits):
-    misses = rows - hits
-    below = np.cumsum(misses) - misses
-    return (hits * (below + misses / 2)).sum() / (hits.sum() * misses.sum())
-
-# exercise 1: rows that are all late: expected NaN twice
-def area_under_curve(rows, hits):
-    misses = rows - hits
-    below = np.cumsum(misses) - misses
-    pairs = hits.sum() * misses.sum()
-    return (hits * (below + misses / 2)).sum() / pairs if pairs else 0.5
-
-# exercise 2: expected a cut halfway between two scores
+# exercise 1: expected a cut halfway between two scores
 def choose_threshold(scores, capacity):
     n_rows = round(capacity * len(scores))
     return float(np.sort(scores)[::-1][n_rows - 1])
 
-# exercise 2: Nearest may be more than asked for, or less
+# exercise 1: Nearest may be more than asked for, or less
 def choose_threshold(scores, capacity):
     values, counts = np.unique(scores, return_counts=True)
     shares = counts[::-1].cumsum()[::-1] / counts.sum()
@@ -46,18 +13,18 @@ def choose_threshold(scores, capacity):
     below = values[place - 1] if place else 0.0
     return round(float(values[place] + below) / 2, 6)
 
-# exercise 2: 100% were asked for
+# exercise 1: 100% were asked for
 def choose_threshold(scores, capacity):
     values, counts = np.unique(scores, return_counts=True)
     shares = counts[::-1].cumsum()[::-1] / counts.sum()
     place = int(np.argmin(np.abs(shares - capacity)))
     return round(float(values[place] + values[place - 1]) / 2, 6)
 
-# exercise 2: Nearest may be more than asked for, or less
+# exercise 1: Nearest may be more than asked for, or less
 def choose_threshold(scores, capacity):
     return float(np.quantile(scores, 1 - capacity))
 
-# exercise 3: is the baseline measured on the draw that the model was measured on?
+# exercise 2: is the baseline measured on the draw that the model was measured on?
 def draw_differences(measure, model, baseline, n, seed):
     random, differences = np.random.default_rng(seed), []
     for _ in range(RESAMPLES):
@@ -67,7 +34,7 @@ def draw_differences(measure, model, baseline, n, seed):
     low, high = np.nanpercentile(differences, [2.5, 97.5])
     return low, high
 
-# exercise 3: that is the half-year that we had
+# exercise 2: that is the half-year that we had
 def draw_differences(measure, model, baseline, n, seed):
     random, differences = np.random.default_rng(seed), []
     for _ in range(RESAMPLES):
@@ -76,7 +43,7 @@ def draw_differences(measure, model, baseline, n, seed):
     low, high = np.nanpercentile(differences, [2.5, 97.5])
     return low, high
 
-# exercise 3: where is the generator made?
+# exercise 2: where is the generator made?
 def draw_differences(measure, model, baseline, n, seed):
     differences = []
     for _ in range(RESAMPLES):
@@ -86,7 +53,7 @@ def draw_differences(measure, model, baseline, n, seed):
     low, high = np.nanpercentile(differences, [2.5, 97.5])
     return low, high
 
-# exercise 3: how many of these at each end?
+# exercise 2: how many of these at each end?
 def draw_differences(measure, model, baseline, n, seed):
     random, differences = np.random.default_rng(seed), []
     for _ in range(RESAMPLES):
@@ -95,7 +62,7 @@ def draw_differences(measure, model, baseline, n, seed):
     low, high = np.nanpercentile(differences, [5, 95])
     return low, high
 
-# exercise 3: have no figure, and the others do
+# exercise 2: have no figure, and the others do
 def draw_differences(measure, model, baseline, n, seed):
     random, differences = np.random.default_rng(seed), []
     for _ in range(RESAMPLES):
@@ -104,7 +71,7 @@ def draw_differences(measure, model, baseline, n, seed):
     low, high = np.percentile(differences, [2.5, 97.5])
     return low, high
 
-# exercise 3: which is taken from which?
+# exercise 2: which is subtracted from which?
 def draw_differences(measure, model, baseline, n, seed):
     random, differences = np.random.default_rng(seed), []
     for _ in range(RESAMPLES):
@@ -114,7 +81,7 @@ def draw_differences(measure, model, baseline, n, seed):
     low, high = np.nanpercentile(differences, [2.5, 97.5])
     return low, high
 
-# exercise 3: nobody could repeat the report
+# exercise 2: nobody could repeat the report
 def draw_differences(measure, model, baseline, n, seed):
     differences = []
     for _ in range(RESAMPLES):
@@ -123,11 +90,11 @@ def draw_differences(measure, model, baseline, n, seed):
     low, high = np.nanpercentile(differences, [2.5, 97.5])
     return low, high
 
-# exercise 4: had to be struck out
+# exercise 3: had to be struck out
 threshold = choose_threshold(held_out, page.decision.capacity)
 
-# exercise 4: crews had nothing to do
+# exercise 3: crews had nothing to do
 threshold = 0.5
 
-# exercise 4: look at how many it selects, and how sure one can be of them
+# exercise 3: look at how many it selects, and how sure one can be of them
 threshold = page.decision.value.cost / page.decision.value.gain
