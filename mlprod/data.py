@@ -20,7 +20,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
-from .app.rows import read_part
+from .frames import read_part
 from .contract import KINDS, MOMENT_PARTS, Column, Contract
 from .contract import column_of, is_of_kind, mistake, read_moment
 

@@ -13,8 +13,7 @@ import re
 from pathlib import Path
 
 import mlprod
-from .app.model import FILES, load_artifact
-from .app.service import read_pointer
+from .app.model import FILES, load_artifact, read_pointer
 from .write import write_aside
 
 # %% ../nbs/10_generate.ipynb #db91b81c

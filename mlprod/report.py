@@ -24,7 +24,7 @@ from matplotlib.axes import Axes
 from pydantic import Discriminator, Field, JsonValue, Tag, ValidationError
 from sklearn.metrics import average_precision_score
 
-from .app.rows import encode_rows
+from .frames import encode_frame
 from .contract import Contract, Part, Text
 from .data import take_labels
 from mlprod.evaluate import (
@@ -472,7 +472,7 @@ def evaluate_model(
     if np.isnan(labels).any():
         without = np.isnan(labels).sum()
         raise ReportError(f"report: rows: expected rows with labels; got {without:,} without")
-    matrix, _ = encode_rows(test_rows, model.features)
+    matrix, _ = encode_frame(test_rows, model.features)
     labels, capacity, by = labels.astype(int), contract.decision.capacity, contract.split.by
     ours, theirs = (score_rows(each, matrix, labels, capacity) for each in (model, baseline))
     shares = {name: figure((labels == place).mean()) for place, name in enumerate(model.labels)}

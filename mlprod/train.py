@@ -42,8 +42,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from threadpoolctl import threadpool_limits
 
-from .app.columns import MISSING, UNKNOWN, Features, read_features
-from .app.rows import encode_rows
+from .app.rows import MISSING, UNKNOWN, Features, read_features
+from .frames import encode_frame
 from .contract import Contract, mistake
 from .data import DataError, measure_auc, require_labels, sort_rows, take_labels
 
@@ -135,7 +135,7 @@ class Trained:
 
     def score(
         self,
-        matrix: np.ndarray,  # (n_rows, n_features) float32, from encode_rows
+        matrix: np.ndarray,  # (n_rows, n_features) float32, from encode_frame
     ) -> np.ndarray:  # (n_rows, n_labels) float64, each row sums to 1
         "Give the probability of each label."
         return score_matrix(self.estimator, matrix)
@@ -161,7 +161,7 @@ def encode_train(
     "Sort train rows and turn them into what estimators learn from."
     features = read_features(contract.model_dump(mode="json", by_alias=True))
     rows = sort_rows(rows, contract)
-    matrix, _ = encode_rows(rows, features)
+    matrix, _ = encode_frame(rows, features)
     return rows, matrix, take_labels(rows, contract).astype("int64"), features
 
 
