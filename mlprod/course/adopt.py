@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LEFT_OUT', 'EXPORT', 'EXPORT_ONE', 'GENERATE', 'copy_repository', 'start_python', 'name_reason', 'find_module',
-           'find_tests', 'test_copy', 'run_stage', 'end_group', 'format_code', 'put_answers', 'bring_back',
+           'find_tests', 'test_copy', 'run_stage', 'end_group', 'format_code', 'call_ruff', 'put_answers', 'bring_back',
            'adopt_lesson', 'undo_adoption']
 
 # %% ../../nbs/workshop/adopt.ipynb #a43a8358
@@ -169,13 +169,21 @@ def end_group(process: subprocess.Popen) -> None:
 
 
 def format_code(source: str) -> str:
-    "Put code into the library's style; code that is no Python, or no ruff, changes nothing."
-    done = subprocess.run(
-        [sys.executable, "-m", "ruff", "format", "--quiet", "--stdin-filename", "answer.py", "-"],
+    "Format code that breaks the library's style; other code stays as it was written."
+    checked = call_ruff(source, "check", "--quiet", "--select=E,W")
+    if checked.returncode == 0:
+        return source
+    formatted = call_ruff(source, "format", "--quiet")
+    return source if formatted.returncode else formatted.stdout.rstrip("\n")
+
+
+def call_ruff(source: str, *words: str) -> subprocess.CompletedProcess:
+    "Hand code to ruff, with the repository's rules."
+    return subprocess.run(
+        [sys.executable, "-m", "ruff", *words, "--stdin-filename", "answer.py", "-"],
         input=source, cwd=resources.files("mlprod").parent, env=child_environment(),
         capture_output=True, text=True, encoding="utf-8",
     )  # fmt: skip
-    return source if done.returncode else done.stdout.rstrip("\n")
 
 # %% ../../nbs/workshop/adopt.ipynb #43aca37f
 def put_answers(
