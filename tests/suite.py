@@ -22,7 +22,7 @@ LONGEST = ("test_exercises.py", "20_cli.ipynb", "test_openapi.py", "test_setup.p
 
 CELL_SECONDS = 90  # no cell of a lesson needs a fifth of it
 TEST_SECONDS = 180  # one test
-WORKERS = min(2, os.cpu_count() or 1)
+WORKERS = min(3, (os.cpu_count() or 1) + 1)  # one more than two cores: much of a test is waiting
 
 
 def run(*command: str | Path, **variables: str) -> int:
