@@ -623,10 +623,10 @@ def describe_failures(report: Report, contract: Contract) -> list[str]:
         sentences.append(f"The lowest {name} of a group is {got:.3f} ({where}){of_all}.")
     few = sum(not part.judged for part in report.slices)
     if few:
-        least = contract.limits.slices.min_rows
+        least, have = contract.limits.slices.min_rows, "has" if few == 1 else "have"
         sentences.append(
-            f"{few:,} of {len(report.slices):,} groups {'has' if few == 1 else 'have'} too few rows to "
-            f"judge (below {least:,})."
+            f"{few:,} of {len(report.slices):,} groups {have} too few rows to judge "
+            f"(below {least:,})."
         )
     worst = max(report.calibration, key=lambda bin: abs(bin.predicted - bin.observed))
     sentences.append(
