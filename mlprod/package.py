@@ -7,7 +7,7 @@ __all__ = ['WEIGHTS', 'OPSETS', 'HUB_NAMES', 'LIBRARIES', 'FILES', 'ASIDE', 'POI
            'round_to_float32', 'make_exact', 'ConversionError', 'keep_scores', 'open_session', 'convert_model',
            'describe_refusal', 'ParityError', 'Agreement', 'run_model', 'decide', 'check_parity', 'LatencyError',
            'check_latency', 'quoted', 'plain', 'shown', 'share', 'words', 'describe_feature', 'describe_windows',
-           'write_card', 'hash_bytes', 'to_json', 'name_version', 'take_threshold', 'make_manifest', 'VersionError',
+           'write_card', 'hash_bytes', 'to_json', 'name_version', 'find_threshold', 'make_manifest', 'VersionError',
            'write_version', 'SizeError', 'save_artifact', 'list_versions', 'check_version', 'read_pointer',
            'move_pointer', 'promote', 'roll_back']
 
@@ -139,12 +139,12 @@ def convert_model(
     return written
 
 
-def describe_refusal(model: Trained, said: str) -> str:
+def describe_refusal(model: Trained, reason: str) -> str:
     "Say in one line that a model cannot be converted, and which ones can."
-    said = " ".join(said.split())[:120]
+    reason = " ".join(reason.split())[:120]
     return (
         f"model: expected one that converts to ONNX ({', '.join(ESTIMATORS)}); "
-        f"got {model.name!r}, {type(model.estimator).__name__} ({said})"
+        f"got {model.name!r}, {type(model.estimator).__name__} ({reason})"
     )
 
 # %% ../nbs/06_package.ipynb #9b3d7e7e
@@ -338,8 +338,8 @@ def name_version(manifest: dict) -> str:
     return hash_bytes(json.dumps(rest, sort_keys=True).encode())[:12]
 
 
-def take_threshold(report: Report) -> float | None:
-    "Take the threshold from a report; None where the likeliest label decides."
+def find_threshold(report: Report) -> float | None:
+    "Find the threshold in a report; None where the likeliest label decides."
     threshold = report.decision.threshold
     return None if isinstance(threshold, NotApplicable) else threshold
 
@@ -353,7 +353,7 @@ def make_manifest(
     manifest = {
         "project": report.project,
         "version": "",
-        "threshold": take_threshold(report),
+        "threshold": find_threshold(report),
         "files": {name: hash_bytes(content) for name, content in files.items()},
         "libraries": {name: version_of(name) for name in LIBRARIES},
         "rows": rows_hash,
@@ -412,7 +412,7 @@ def save_artifact(
 ) -> Path:  # of the version's folder
     "Save an artifact; raises ConversionError, ParityError, LatencyError, SizeError, VersionError."
     written = convert_model(model)
-    check_parity(model, written, test_matrix, take_threshold(report), contract)
+    check_parity(model, written, test_matrix, find_threshold(report), contract)
     check_latency(model, written, test_matrix, contract)
     size = len(written) / 1e6
     if size > contract.limits.size_mb:
@@ -444,9 +444,10 @@ def check_version(folder: Path, version: str) -> None:
     "Check that a version exists and is what its name says; raises VersionError."
     known = list_versions(folder)
     if version not in known:
-        said = mistake("version", "one that was saved", version, known)
-        nearest = "" if "did you mean" in said or not known else f" (saved: {', '.join(known[:5])})"
-        raise VersionError(said + nearest)
+        problem = mistake("version", "one that was saved", version, known)
+        if known and "did you mean" not in problem:
+            problem += f" (saved: {', '.join(known[:5])})"
+        raise VersionError(problem)
     try:
         manifest = json.loads((folder / version / "manifest.json").read_bytes())
         sound = name_version(manifest) == version == manifest["version"]
@@ -471,8 +472,8 @@ def read_pointer(
     except FileNotFoundError:
         return {"version": None, "previous": None}
     except (ValueError, KeyError, TypeError):
-        said = "expected a version and the previous one; got neither: promote a version anew"
-        raise VersionError(f"{POINTER}: {said}") from None
+        problem = "expected a version and the previous one; got neither: promote a version anew"
+        raise VersionError(f"{POINTER}: {problem}") from None
 
 
 def move_pointer(folder: Path, version: str, previous: str | None) -> dict:
