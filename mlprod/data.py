@@ -165,7 +165,7 @@ def compare_columns(rows: pd.DataFrame, contract: Contract) -> list[str]:
 def hash_file(
     path: str | Path,
 ) -> str:  # 64 hexadecimal digits
-    "Give the SHA-256 of a file: the name of exactly these bytes."
+    "Return the SHA-256 of a file: the name of exactly these bytes."
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -137,18 +137,18 @@ class Trained:
         self,
         matrix: np.ndarray,  # (n_rows, n_features) float32, from encode_frame
     ) -> np.ndarray:  # (n_rows, n_labels) float64, each row sums to 1
-        "Give the probability of each label."
+        "Return the probability of each label."
         return score_matrix(self.estimator, matrix)
 
 
 def limit_threads(n_rows: int) -> threadpool_limits:
-    "Less than a million rows get one thread; the scores are the same with more."
+    "Limit fewer than a million rows to one thread; the scores are the same with more."
     # measured on two busy cores: 5 s with one thread, 174 s with two that wait for each other
     return threadpool_limits(1 if n_rows < 1_000_000 else None)
 
 
 def score_matrix(estimator: BaseEstimator, matrix: np.ndarray) -> np.ndarray:
-    "Give probabilities in double precision, whatever the estimator computes in."
+    "Return probabilities in double precision, whatever the estimator computes in."
     with limit_threads(len(matrix)):
         scores = estimator.predict_proba(matrix).astype("float64")
     return scores / scores.sum(axis=1, keepdims=True)
@@ -183,7 +183,7 @@ def fit_estimator(
 # %% ../nbs/04_train.ipynb #075744bd
 def train_and_hold_out(
     name: str,
-    make: Callable,      # gives an unfitted estimator for features
+    make: Callable,      # returns an unfitted estimator for features
     rows: pd.DataFrame,  # (n_rows, n_columns), train rows
     contract: Contract,
     seed: int,

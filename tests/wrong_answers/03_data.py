@@ -141,7 +141,7 @@ leaks = ["route_late"]
 # exercise 3: and has 0.60 in the evening before
 leaks = ["route_late"]
 
-# exercise 3: or misses a column that was honest
+# exercise 3: or misses a column known in time
 leaks = ["hour_late", "route_late", "speed", "clear"]
 
 # exercise 3: it leans on a leak
