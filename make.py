@@ -484,9 +484,11 @@ def lock(arguments):
         ]  # fmt: skip
         ours = ["requirements.in", "-o", "requirements.lock"] + arguments
         apps = ["app.in", "-o", "app.txt", "-c", "requirements.lock"]  # the same versions
-        status = call(compile + ours, "lock", cwd=folder) or call(compile + apps, "lock", cwd=folder)
-        if status:
-            return status
+        if call(compile + ours, "lock", cwd=folder):
+            return 1
+        shutil.copy(new, os.path.join(folder, "app.txt"))  # the same hashes, too
+        if call(compile + apps, "lock", cwd=folder):
+            return 1
         with open(new, encoding="utf-8") as file:
             pins = file.read()
         with open(os.path.join(folder, "app.txt"), encoding="utf-8") as file:
@@ -496,8 +498,8 @@ def lock(arguments):
         file.write("# Written by `make lock` from settings.ini, for Python {}.\n".format(versions))
         file.write(pins)
     with open(APP_LOCK, "w", encoding="utf-8", newline="\n") as file:
-        file.write("# What the app runs on, and what that needs in turn: from requirements.lock, by ")
-        file.write("`make lock`.\n" + app_pins)
+        file.write("# What the app runs on, and what that needs in turn: from requirements.lock, ")
+        file.write("by `make lock`.\n" + app_pins)
     say("requirements.lock: {} pins".format(len(re.findall(r"^\S+==", pins, re.M))))
     return 0
 
