@@ -7,12 +7,14 @@ still be able to say so in one line.
 
 from __future__ import print_function
 
+import ast
 import collections
 import contextlib
 import difflib
 import errno
-import glob
+import fnmatch
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -20,7 +22,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
@@ -39,12 +40,8 @@ VERBS = collections.OrderedDict([
     ("test", "everything: lessons, tests, check (or some of them: test tests check)"),
     ("check", "the quick gate: library, README and app match the notebooks; lint"),
     ("setup", "only make .venv with the locked packages; every verb above does it"),
-    ("lock", "for maintainers: requirements.lock anew from settings.ini (needs uv)"),
+    ("lock", "for maintainers: requirements.lock anew from settings.ini"),
 ])
-
-CELL_SECONDS = 90  # no cell of a lesson needs a fifth of it
-TEST_SECONDS = 180  # one test
-PART_SECONDS = 900  # lessons, tests or check as a whole
 
 
 class Problem(Exception):
@@ -86,25 +83,111 @@ def in_environment(name):
     return os.path.join(ENVIRONMENT, "bin", name)
 
 
+# ---- What child processes inherit --------------------------------------------------------------
+
+# Chosen, not whatever is there: another project's PYTHONPATH or MPLBACKEND changes nothing.
+KEPT = """
+    PATH HOME USER LOGNAME SHELL TERM COLORTERM NO_COLOR LANG LANGUAGE LC_* TZ TMPDIR TEMP TMP CI
+    LD_LIBRARY_PATH OMP_NUM_THREADS OPENBLAS_* SSH_AUTH_SOCK MLPROD_*
+    BROWSER DISPLAY WAYLAND_DISPLAY XAUTHORITY XDG_RUNTIME_DIR DBUS_SESSION_BUS_ADDRESS
+    SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC PATHEXT USERNAME USERPROFILE HOMEDRIVE HOMEPATH
+    APPDATA LOCALAPPDATA PROGRAMDATA PROGRAMFILES* PROCESSOR_* NUMBER_OF_PROCESSORS
+"""
+KEPT_BY_SERVE = "HOST WORKERS LOG_LEVEL ORT_DISABLE_TELEMETRY PROMETHEUS_MULTIPROC_DIR AIP_* AWS_*"
+KEPT_BY_INSTALLERS = """
+    *_proxy *_PROXY SSL_CERT_FILE SSL_CERT_DIR SSL_CLIENT_CERT REQUESTS_CA_BUNDLE NETRC
+    XDG_CACHE_HOME XDG_CONFIG_HOME UV_CACHE_DIR UV_NO_CACHE UV_LINK_MODE UV_DEFAULT_INDEX UV_INDEX
+    UV_INDEX_* UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_NO_INDEX UV_OFFLINE UV_INSECURE_HOST
+    UV_NATIVE_TLS UV_SYSTEM_CERTS UV_HTTP_TIMEOUT UV_KEYRING_PROVIDER
+"""
+# What counts of pip's configuration (where packages come from), and uv's name for it.
+PIP_TO_UV = {
+    "index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "no-index": "UV_NO_INDEX",
+    "find-links": "UV_FIND_LINKS", "trusted-host": "UV_INSECURE_HOST", "proxy": "ALL_PROXY",
+    "cert": "SSL_CERT_FILE", "client-cert": "SSL_CLIENT_CERT", "timeout": "UV_HTTP_TIMEOUT",
+    "default-timeout": "UV_HTTP_TIMEOUT", "retries": None, "keyring-provider": None,
+    "cache-dir": None, "no-cache-dir": None,
+}  # fmt: skip
+
+
+def environment_for(verb):
+    "What programs see: a chosen part of ours, and settings of `.venv`'s own instead of the user's."
+    installing = verb in ("setup", "lock", "test")  # a test installs the app's own requirements
+    patterns = KEPT + (KEPT_BY_INSTALLERS if installing else "")
+    patterns += KEPT_BY_SERVE if verb == "serve" else ""
+    chosen = {
+        name: value
+        for name, value in os.environ.items()
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns.split())
+    }
+    own = os.path.join(ENVIRONMENT, "home")
+    home = os.path.expanduser("~")
+    if not os.access(home, os.W_OK):  # none, or somebody else's, as in many containers
+        home = own
+        with contextlib.suppress(OSError):
+            os.makedirs(home)
+    chosen.update({
+        "USERPROFILE" if os.name == "nt" else "HOME": home,
+        "PATH": os.path.dirname(in_environment("")) + os.pathsep + chosen.get("PATH", os.defpath),
+        "PYTHONUTF8": "1",
+        "VIRTUAL_ENV": ENVIRONMENT,
+        "IPYTHONDIR": os.path.join(own, "ipython"),
+        "JUPYTER_CONFIG_DIR": os.path.join(own, "jupyter"),
+        "JUPYTER_CONFIG_PATH": os.path.join(ROOT, ".jupyter"),
+        "JUPYTER_DATA_DIR": os.path.join(own, "jupyter", "data"),
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "MPLCONFIGDIR": os.path.join(own, "matplotlib"),
+    })
+    for name in ("NO_PROXY", "no_proxy"):  # calls to this machine never go through a proxy
+        chosen[name] = ",".join(filter(None, [chosen.get(name), "127.0.0.1,localhost"]))
+    if installing:
+        chosen.update(index_settings())
+    return chosen
+
+
+def index_settings():
+    "Where packages come from, as pip is configured to: for pip, and in uv's words for uv."
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    outside["PIP_USER"] = "0"  # `user = true` would make pip list one file alone
+    listed = ""
+    for python in (base_python(), in_environment("python")):  # Debian's own may have no pip
+        with contextlib.suppress(OSError, subprocess.CalledProcessError):
+            listed = subprocess.check_output(
+                [python, "-m", "pip", "config", "list"],
+                env=outside, stderr=subprocess.DEVNULL, encoding="utf-8", errors="replace",
+            )  # fmt: skip
+            break
+    settings = {"PIP_CONFIG_FILE": os.devnull}
+    for section in ("global", "install", ":env:"):  # the later one counts
+        for name, value in re.findall("^" + section + r"\.([a-z-]+)=(.+)$", listed, re.M):
+            if name in PIP_TO_UV:
+                words = ast.literal_eval(value).split()
+                settings["PIP_" + name.upper().replace("-", "_")] = " ".join(words)
+                if PIP_TO_UV[name]:
+                    settings[PIP_TO_UV[name]] = ("," if name == "find-links" else " ").join(words)
+    if "UV_INDEX" in settings:  # any index may have a package, as for pip: the hash decides
+        settings["UV_INDEX_STRATEGY"] = "unsafe-best-match"
+    return settings
+
+
 # ---- Set-up ------------------------------------------------------------------------------------
 
 
 def fingerprints():
     "What the environment depends on: change one, and it no longer fits."
 
-    def digest(*paths):
+    def digest(*names):
         content = hashlib.sha256()
-        for path in paths:
-            with open(os.path.join(ROOT, path), "rb") as file:
+        for name in names:
+            with open(os.path.join(ROOT, name), "rb") as file:
                 content.update(file.read())
         return content.hexdigest()
 
     # The folder is part of it: an environment that was moved does not work.
-    python = "{}.{} in {}".format(sys.version_info[0], sys.version_info[1], ROOT)
     return {
-        "python": python,
-        "packages": digest("requirements.lock"),
-        "mlprod": digest("setup.py", "settings.ini"),
+        "Python": "{}.{} in {}".format(sys.version_info[0], sys.version_info[1], ROOT),
+        "requirements.lock": digest("requirements.lock"),
+        "settings.ini or setup.py": digest("settings.ini", "setup.py"),
     }
 
 
@@ -112,105 +195,103 @@ def read_stamp():
     "The fingerprints of the environment that stands; nothing where none was finished."
     try:
         with open(STAMP, encoding="utf-8") as file:
-            return dict(line.rstrip("\n").split(": ", 1) for line in file)
+            return json.load(file) if os.path.exists(in_environment("python")) else {}
     except (OSError, ValueError):
         return {}
-
-
-def fits(wanted):
-    "Whether the environment was finished, from these very inputs."
-    return read_stamp() == wanted and os.path.exists(in_environment("python"))
 
 
 def set_up():
     "Make `.venv` fit the lock. The stamp is written last: no stamp, no trust."
     wanted = fingerprints()
-    if fits(wanted):
+    if read_stamp() == wanted:
         return
     with one_at_a_time() as held:
-        if fits(wanted):  # another make was faster
+        stamp = read_stamp()
+        if stamp == wanted:  # another make was faster
             return
         started = time.time()
-        stamp = read_stamp()
-        same = [key for key in wanted if stamp.get(key) == wanted[key]]
-        only_mlprod = same == ["python", "packages"] and os.path.exists(in_environment("python"))
-        if only_mlprod:
-            say("settings.ini or setup.py has changed: installing mlprod again")
-        elif stamp:
-            changed = "Python" if "python" not in same else "requirements.lock"
-            say("{} has changed: making .venv anew".format(changed))
-        with contextlib.suppress(OSError):
-            os.remove(STAMP)
+        changed = [name for name in wanted if stamp.get(name) != wanted[name]]
+        if stamp:
+            say("{} has changed: installing again".format(changed[0]))
+        os.makedirs(os.path.dirname(LOG), exist_ok=True)
+        open(LOG, "w").close()
         try:
-            steps = installation_steps(only_mlprod)
-            with setup_log():
-                for number, (title, command) in enumerate(steps, 1):
-                    title = "set-up {}/{}: {}".format(number, len(steps), title)
-                    run_step(title, command, held)
+            with contextlib.suppress(OSError):
+                os.remove(STAMP)
+            if changed != ["settings.ini or setup.py"]:
+                install_packages(held)
+            itself = installer(find_uv()) + ["--no-deps", "--no-build-isolation", "-e", ROOT]
+            run_step("mlprod itself", itself, held, environment_for("setup"))
+            run_step("matplotlib's list of fonts", python("-c", FIND_FONTS), held)
             with open(STAMP, "w", encoding="utf-8") as file:
-                file.writelines("{}: {}\n".format(*item) for item in wanted.items())
-        except Problem:
+                json.dump(wanted, file, indent=1)
+        except BaseException:
             remove_environment()  # gives the disk back, and leaves nothing half made
             raise
         say("set-up done in {:.0f} s".format(time.time() - started))
 
 
-def installation_steps(only_mlprod):
-    "Title and command of each step, with uv where it is, else with pip."
-    python = in_environment("python")
-    uv = find_uv()
+def install_packages(held):
+    "A fresh `.venv` with what the lock names, by uv; where uv cannot do it, by pip."
     with open(LOCK, encoding="utf-8") as file:
-        count = len(re.findall(r"^\S+==", file.read(), re.M))
-    if uv:
-        make = [uv, "venv", "--no-project", "--python", base_python(), ENVIRONMENT]
-        install = [uv, "pip", "install", "--python", python, "--no-progress"]
-    else:
-        make = [base_python(), "-m", "venv", ENVIRONMENT]
-        install = [python, "-m", "pip", "install", "--no-input", "--progress-bar=off"]
-        install += ["--disable-pip-version-check", "--no-warn-script-location"]
-    steps = [
-        ("mlprod itself", install + ["--no-deps", "--no-build-isolation", "-e", ROOT]),
-        ("matplotlib's font list", [python, "-c", WARM_UP]),
-    ]
-    if only_mlprod:
-        return steps
-    remove_environment()
-    title = "the locked packages ({}) with {}".format(count, "uv" if uv else "pip")
+        pins = file.read()
+    title = "the {} locked packages with ".format(len(re.findall(r"^\S+==", pins, re.M)))
     # --only-binary: where there is no wheel, say so at once instead of compiling for an hour.
-    packages = install + ["--only-binary", ":all:", "--require-hashes", "-r", LOCK]
-    return [("a fresh .venv", make), (title, packages)] + steps
+    options = ["--only-binary", ":all:", "--no-deps", "--require-hashes", "-r"]
+    remove_environment()
+    uv = find_uv()
+    make_environment(held, with_pip=not uv)
+    environment = environment_for("setup")
+    try:
+        if not uv:  # the lock pins uv too: pip installs that one, uv then all the others
+            alone = os.path.join(ENVIRONMENT, "uv.txt")
+            with open(alone, "w", encoding="utf-8") as file:
+                file.writelines(re.findall(r"^uv==.*(?:\n .*)*", pins, re.M))
+            command = installer(None) + ["--retries", "1"] + options + [alone]
+            run_step("uv", command, held, environment)
+            uv = in_environment("uv")
+        run_step(title + "uv", installer(uv) + options + [LOCK], held, environment)
+    except Problem as problem:
+        say("{}; trying without uv, which takes longer".format(problem))
+        make_environment(held, with_pip=True)
+        run_step(title + "pip", installer(None) + options + [LOCK], held, environment)
 
 
-# matplotlib announces the making of this list: that would land in a lesson's output.
-WARM_UP = (
-    "import importlib, importlib.util as util\n"
-    "util.find_spec('matplotlib') and importlib.import_module('matplotlib.font_manager')"
-)
-
-
-def find_uv():
-    "The path of a uv that works, or nothing."
-    uv = shutil.which("uv")
-    if uv and subprocess.run([uv, "--version"], capture_output=True).returncode == 0:
-        return uv
-    return None
+def make_environment(held, with_pip):
+    remove_environment()
+    command = [base_python(), "-m", "venv", ENVIRONMENT]
+    run_step("a fresh .venv", command + ([] if with_pip else ["--without-pip"]), held)
 
 
 def remove_environment():
-    "Delete `.venv`, the stamp first."
-    with contextlib.suppress(OSError):
-        os.remove(STAMP)
-    try:
-        if os.path.islink(ENVIRONMENT) or os.path.isfile(ENVIRONMENT):
-            os.remove(ENVIRONMENT)
-        elif os.path.exists(ENVIRONMENT):
-            shutil.rmtree(ENVIRONMENT)
-    except OSError as error:
-        raise Problem(
-            "cannot delete {} ({}): close the programs that use it and run again".format(
-                error.filename or ENVIRONMENT, error.strerror
-            )
-        )
+    if os.path.islink(ENVIRONMENT):
+        os.remove(ENVIRONMENT)
+    elif os.path.exists(ENVIRONMENT):
+        shutil.rmtree(ENVIRONMENT)
+
+
+def find_uv():
+    "The path of a uv that works, yours or `.venv`'s; or nothing."
+    for uv in (shutil.which("uv"), in_environment("uv")):
+        with contextlib.suppress(OSError):
+            if uv and subprocess.run([uv, "--version"], capture_output=True).returncode == 0:
+                return uv
+    return None
+
+
+def installer(uv):
+    "The command that installs into `.venv`; byte code is left to the first use."
+    if uv:
+        return [uv, "pip", "install", "--python", in_environment("python")]
+    return python("-m", "pip", "install", "--no-input", "--no-compile", "--progress-bar=off",
+                  "--disable-pip-version-check", "--no-warn-script-location")  # fmt: skip
+
+
+# matplotlib announces the making of this list: that would land in a lesson's output.
+FIND_FONTS = (
+    "import importlib, importlib.util as util\n"
+    "util.find_spec('matplotlib') and importlib.import_module('matplotlib.font_manager')"
+)
 
 
 @contextlib.contextmanager
@@ -245,125 +326,73 @@ def try_lock(file):
     return True
 
 
-log_file = None  # open while setting up
-
-
-@contextlib.contextmanager
-def setup_log():
-    "Keep what the installers print; a disk too full for it must not hide their reason."
-    global log_file
-    os.makedirs(os.path.dirname(LOG), exist_ok=True)
-    log_file = open(LOG, "w", encoding="utf-8")
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            log_file.close()
-        log_file = None
-
-
-def run_step(title, command, held):
-    "Run one installer: seconds on the screen, its output in the log, a known failure in one line."
-    environment = dict(os.environ, PYTHONUTF8="1")
-    for name in ("PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET", "PIP_PREFIX"):
-        environment.pop(name, None)  # they would make the installer look, or write, elsewhere
+def run_step(title, command, held, environment=None):
+    "Run an installer: seconds on the screen, its output in the log, a failure in one line."
     # A group of its own, to be stopped as a whole. It holds the lock too: where this process is
     # killed, the next make waits until the installer has ended.
     group = {} if os.name == "nt" else {"start_new_session": True, "pass_fds": [held]}
     started = time.time()
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        encoding="utf-8", errors="replace", **group
-    )  # fmt: skip
-    lines = ["$ " + " ".join(command) + "\n"]
-
-    def keep_output():
-        lines.extend(process.stdout)
-
-    reader = threading.Thread(target=keep_output, daemon=True)
-    reader.start()
-    live = sys.stdout.isatty()
-    if not live:
-        print(title, end=" ", flush=True)
-    try:
-        while True:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(0.2)
-                break
-            if live:
-                show_progress(title, time.time() - started, lines[-1])
-    finally:
-        if process.poll() is None:
-            if os.name == "nt":
-                process.terminate()
-            else:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        reader.join(2)
-        with contextlib.suppress(OSError):
-            log_file.writelines(lines)
-            log_file.flush()
-        if live:
-            show_progress(title, time.time() - started, "")
-            print()
-        else:
+    print("set-up: {} ...".format(title), end=" ", flush=True)
+    with open(LOG, "a+b") as log:
+        log.write("$ {}\n".format(" ".join(command)).encode("utf-8", "replace"))
+        log.flush()
+        begin = log.tell()
+        try:
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=environment or environment_for("run"),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, **group
+            )  # fmt: skip
+        except OSError as error:
+            raise Problem("cannot start {}: {}".format(command[0], error.strerror))
+        try:
+            while process.poll() is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(1)
+                if sys.stdout.isatty():
+                    seconds = "{:.0f} s".format(time.time() - started)
+                    print(seconds, end="\b" * len(seconds), flush=True)
+        finally:
+            if process.poll() is None:
+                process.kill() if os.name == "nt" else os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
             print("{:.0f} s".format(time.time() - started), flush=True)
+        log.seek(begin)
+        output = log.read().decode("utf-8", "replace")
     if process.returncode:
-        log = os.path.relpath(LOG, ROOT)
-        raise Problem("{} (details: {})".format(explain("".join(lines)), log))
-
-
-def show_progress(title, seconds, line):
-    "Overwrite the current line of the terminal."
-    text = "{}  {:.0f} s  {}".format(title, seconds, line.strip())
-    width = shutil.get_terminal_size().columns - 1
-    print("\r" + text[:width].ljust(width), end="", flush=True)
+        raise Problem("{} (details: {})".format(explain(output), os.path.relpath(LOG, ROOT)))
 
 
 # Read from top to bottom: a full disk also breaks downloads, a dead network also hides packages.
 REASONS = [
-    (
-        r"No space left on device|os error 28\b|Errno 28\b|not enough space on the disk"
-        r"|os error 112\b|[Dd]isk quota exceeded|os error 122\b|Errno 122\b",
-        "the disk is full: set-up needs 2 GB in {root} and 1 GB in {temporary}: make room, "
-        "then run again",
-    ),
-    (
-        r"ensurepip is not available|No module named '?(venv|ensurepip)\b",
-        "this Python comes without venv: install it (Debian, Ubuntu: "
-        "sudo apt install python{version}-venv), then run again",
-    ),
-    (
-        r"DO NOT MATCH THE HASHES|Hash mismatch for",
-        "a package is not the one that requirements.lock names: if a mirror or proxy changes "
-        "packages, use https://pypi.org/simple; if not, do not install and tell the maintainers",
-    ),
-    (
-        r"CERTIFICATE_VERIFY_FAILED|SSLError|invalid peer certificate|UnknownIssuer",
-        "the package index's certificate is not trusted: behind a company proxy, set SSL_CERT_FILE "
-        "to its certificate, then run again",
-    ),
-    (
-        r"NewConnectionError|ConnectTimeoutError|ReadTimeoutError|ProxyError|Connection refused"
-        r"|Connection reset|Temporary failure in name resolution|getaddrinfo failed"
-        r"|nodename nor servname|Name or service not known|Network is unreachable"
-        r"|error sending request|client error \(Connect\)|dns error|tcp connect error"
-        r"|operation timed out|Failed to fetch|RemoteDisconnected|IncompleteRead",
-        "the package index cannot be reached: check the network (or proxy, or PIP_INDEX_URL and "
-        "UV_DEFAULT_INDEX), then run again",
-    ),
-    (
-        r"No matching distribution found|No solution found|has no usable wheels"
-        r"|no wheels with a matching",
-        "the package index has no fitting package for Python {version} on this system: check "
-        "PIP_INDEX_URL and UV_DEFAULT_INDEX, or try another Python: make run PYTHON=python3.12",
-    ),
-    (
-        r"Permission denied|os error 13\b|Errno 13\b|Access is denied|os error 5\b",
-        "no right to write: check who owns {root}, then run again",
-    ),
-]
+    (r"No space left on device|(os error|Errno) (28|112|122)\b|not enough space on the disk"
+     r"|[Dd]isk quota exceeded",
+     "the disk is full: set-up needs 2 GB in {root} and 1 GB in {temporary}: make room, "
+     "then run again"),
+    (r"ensurepip is not available|No module named '?(venv|ensurepip)\b",
+     "this Python comes without venv: install it (Debian, Ubuntu: "
+     "sudo apt install python{version}-venv), then run again"),
+    (r"DO NOT MATCH THE HASHES|Hash mismatch for",
+     "a package is not the one that requirements.lock names: if a mirror or proxy changes "
+     "packages, use https://pypi.org/simple; if not, do not install and tell the maintainers"),
+    (r"CERTIFICATE_VERIFY_FAILED|SSLError|invalid peer certificate|UnknownIssuer",
+     "the package index's certificate is not trusted: behind a company proxy, set SSL_CERT_FILE "
+     "to its certificate, then run again"),
+    (r"NewConnectionError|ConnectTimeoutError|ReadTimeoutError|ProxyError|Connection refused"
+     r"|Connection reset|Temporary failure in name resolution|getaddrinfo failed"
+     r"|nodename nor servname|Name or service not known|Network is unreachable"
+     r"|error sending request|client error \(Connect\)|dns error|tcp connect error"
+     r"|operation timed out|Failed to fetch|RemoteDisconnected|IncompleteRead",
+     "the package index cannot be reached: check the network (or proxy, or PIP_INDEX_URL), "
+     "then run again"),
+    (r"No matching distribution found|No solution found|has no usable wheels"
+     r"|no wheels with a matching",
+     "the package index has no fitting package for Python {version} on this system: check "
+     "PIP_INDEX_URL, or try another Python: make run PYTHON=python3.12"),
+    (r"Permission denied|Access is denied|Read-only file system|being used by another process"
+     r"|(os error|Errno|WinError) (5|13|30|32)\b",
+     "no right to write in {root}: check who owns it, close the programs that use it, then run "
+     "again"),
+]  # fmt: skip
 
 
 def explain(output):
@@ -376,139 +405,59 @@ def explain(output):
         if re.search(pattern, output):
             version = "{}.{}".format(*sys.version_info[:2])
             return reason.format(root=ROOT, temporary=temporary, version=version)
-    last = [line.strip() for line in output.splitlines() if line.strip()][-1]
-    return "set-up failed: {}".format(last)
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return "set-up failed: {}".format(lines[-1] if lines else "no reason was given")
 
 
 # ---- Verbs -------------------------------------------------------------------------------------
-
-
-def child_environment():
-    "What programs of `.venv` see: its own folder first on the path, UTF-8 everywhere."
-    programs = os.path.dirname(in_environment("python"))
-    environment = dict(os.environ, VIRTUAL_ENV=ENVIRONMENT, PYTHONUTF8="1")
-    environment["PATH"] = programs + os.pathsep + environment.get("PATH", "")
-    environment.pop("PYTHONHOME", None)
-    # Containers often forbid byte code beside the sources. Without any, each kernel compiles every
-    # library anew, which is half of its start: so keep it with the environment.
-    if environment.pop("PYTHONDONTWRITEBYTECODE", None):
-        environment.setdefault("PYTHONPYCACHEPREFIX", os.path.join(ENVIRONMENT, "bytecode"))
-    return environment
-
-
-def call(command, seconds=None, cwd=ROOT, **variables):
-    "Run a program to its end and give its exit status; Ctrl-C reaches it and ends this too."
-    environment = child_environment()
-    environment.update(variables)
-    process = subprocess.Popen(command, cwd=cwd, env=environment)
-    try:
-        return process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        say("{} s are over: stopped".format(seconds))
-        return 124
-    except KeyboardInterrupt:
-        # The terminal told the program too: let it close down in its own time.
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(20)
-        raise
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def hand_over(command, cwd=ROOT):
-    "Become the program, so that signals and exit status are its own; Windows can only call it."
-    if os.name != "nt":
-        sys.stdout.flush()
-        os.chdir(cwd)
-        os.execve(command[0], command, child_environment())
-    return call(command, cwd=cwd)
-
-
-def mlprod(*arguments):
-    return [in_environment("mlprod")] + list(arguments)
 
 
 def python(*arguments):
     return [in_environment("python")] + list(arguments)
 
 
-def run_parts(parts):
-    "Run every part, also after one that failed, and close with a summary."
-    rows = []
-    for name, run in parts:
-        say("{} ...".format(name))
-        started = time.time()
-        rows.append((name, run(), time.time() - started))
-    print()
-    for name, status, seconds in rows:
-        verdict = "ok" if status == 0 else "FAILED (exit status {})".format(status)
-        print("{:<8} {:>5.0f} s  {}".format(name, seconds, verdict))
+def call(command, verb, **options):
+    "Run a program to its end and give its exit status."
+    process = subprocess.Popen(command, env=environment_for(verb), **options)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.wait()  # Ctrl-C reached the program too: let it close down in its own time
+        raise
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+
+
+def hand_over(command, verb):
+    "Become the program, so that signals and exit status are its own; Windows can only call it."
+    os.chdir(ROOT)
+    if os.name == "nt":
+        return call(command, verb)
     sys.stdout.flush()
-    return 1 if any(status for _, status, _ in rows) else 0
+    return os.execve(command[0], command, environment_for(verb))
 
 
-def test_lessons():
-    "Execute every lesson and compare each output with the one that is written down."
-    lessons = sorted(glob.glob(os.path.join(ROOT, "nbs", "*.ipynb")), reverse=True)  # longest first
-    if not lessons:
-        say("no lessons in nbs/")
-        return 1
-    workers = min(2, os.cpu_count() or 1)
-    # Outputs are those of Linux under the lock; elsewhere the last bits of a float may differ.
-    strict = "--nbval" if sys.platform.startswith("linux") else "--nbval-lax"
-    command = python(
-        "-m", "pytest", strict, "-p", "no:warnings", "-q",
-        "-n", str(workers), "--dist", "loadfile",
-        "--nbval-cell-timeout", str(CELL_SECONDS), "--nbval-kernel-startup-timeout", "60",
-        "--timeout", str(CELL_SECONDS + 60),
-    )  # fmt: skip
-    return call(command + lessons, PART_SECONDS, OMP_NUM_THREADS=threads_for(workers))
-
-
-def test_tests():
-    workers = min(2, os.cpu_count() or 1)
-    longest = ["tests/test_{}.py".format(name) for name in ("exercises", "openapi", "setup", "run")]
-    command = python(
-        "-m", "pytest", "-q", "--timeout", str(TEST_SECONDS), "-p", "no:nbval",
-        "-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder",
-    )  # fmt: skip
-    return call(command + longest + ["tests"], PART_SECONDS, OMP_NUM_THREADS=threads_for(workers))
-
-
-def threads_for(workers):
-    "How many threads each of them may use: more than there are cores is slower than one."
-    return os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // workers))
-
-
-def check_notebooks():
-    return call(mlprod("check"), PART_SECONDS)
-
-
-def check_lint():
-    return call(python("-m", "ruff", "check", "--quiet", "."), PART_SECONDS)
-
-
-def test(arguments):
-    parts = collections.OrderedDict(
-        [("lessons", test_lessons), ("tests", test_tests), ("check", check_notebooks)]
-    )
-    for name in arguments:
-        if name not in parts:
-            raise Problem("test {}: expected some of {}".format(name, ", ".join(parts)))
-    return run_parts([item for item in parts.items() if not arguments or item[0] in arguments])
+def open_lab(arguments):
+    "Open the course as .jupyter/ says; where there is no screen, say the address and no more."
+    options = ["--ServerApp.root_dir=" + ROOT]  # whatever this machine's configuration says
+    screens = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    if sys.platform.startswith("linux") and not any(map(os.environ.get, screens)):
+        options.append("--no-browser")
+    if os.name != "nt":
+        # A login shell, JupyterLab's own choice, would take the programs of .venv off the path.
+        options.append("--ServerApp.terminado_settings={'shell_command': ['bash']}")
+        if os.geteuid() == 0 and "--allow-root" not in arguments:
+            say("you are root, and JupyterLab wants that confirmed: make lab ARGS=--allow-root")
+    return hand_over(python("-m", "jupyterlab", *(options + arguments)), "lab")
 
 
 def lock(arguments):
     "Resolve settings.ini's requirements for every Python and system at once, with hashes."
     uv = find_uv()
     if not uv:
-        raise Problem("lock needs uv: install it (pip install uv), then run again")
+        raise Problem("lock needs uv: `make setup` brings it")
     import configparser  # Python 2 has none, and must get as far as its own message
 
     parser = configparser.ConfigParser(delimiters=("=",), interpolation=None)
@@ -522,22 +471,22 @@ def lock(arguments):
         new = os.path.join(folder, "requirements.lock")
         if os.path.exists(LOCK):
             shutil.copy(LOCK, new)  # what is pinned stays, unless --upgrade asks for newer
-        command = [
+        status = call([
             uv, "pip", "compile", "requirements.in", "-o", "requirements.lock",
             "--universal", "--python-version", settings["min_python"], "--generate-hashes",
             "--fork-strategy", "fewest",  # one version for every Python: the same outputs on all
             "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links",
-            "--quiet",
-        ]  # fmt: skip
-        status = call(command + arguments, cwd=folder)
+            # jsonschema does without, and every import of nbformat would spend a second on it.
+            "--no-emit-package", "rfc3987-syntax", "--no-emit-package", "lark", "--quiet",
+        ] + arguments, "lock", cwd=folder)  # fmt: skip
         if status:
             return status
         with open(new, encoding="utf-8") as file:
             pins = file.read()
     with open(LOCK, "w", encoding="utf-8", newline="\n") as file:
-        file.write("# Written by `make lock` from settings.ini, for Python {}.\n{}".format(
-            settings["python_versions"].replace(" ", ", "), pins
-        ))
+        versions = settings["python_versions"].replace(" ", ", ")
+        file.write("# Written by `make lock` from settings.ini, for Python {}.\n".format(versions))
+        file.write(pins)
     say("requirements.lock: {} pins".format(len(re.findall(r"^\S+==", pins, re.M))))
     return 0
 
@@ -549,63 +498,41 @@ def perform(verb, arguments):
     set_up()
     if verb == "setup":
         return 0
-    if verb == "test":
-        return test(arguments)
-    if verb == "check":
-        return run_parts([("check", check_notebooks), ("lint", check_lint)])
     if verb == "lab":
         return open_lab(arguments)
-    return hand_over(mlprod(verb, *arguments))  # run, serve and lessons are the tool's own words
-
-
-def open_lab(arguments):
-    "Open the course as .jupyter/ says; where there is no screen, say the address and no more."
-    paths = [os.path.join(ROOT, ".jupyter"), os.environ.get("JUPYTER_CONFIG_PATH")]
-    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
-    screens = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
-    if sys.platform.startswith("linux") and not any(map(os.environ.get, screens)):
-        arguments = ["--no-browser"] + arguments
-    if os.name != "nt":
-        # A login shell, JupyterLab's own choice, would take the programs of .venv off the path.
-        shell = "--ServerApp.terminado_settings={'shell_command': ['bash']}"
-        arguments = [shell] + arguments
-        if os.geteuid() == 0 and "--allow-root" not in arguments:
-            say("you are root, and JupyterLab wants that confirmed: make lab ARGS=--allow-root")
-    return hand_over(python("-m", "jupyterlab", *arguments))
+    if verb in ("test", "check"):
+        return hand_over(python(os.path.join("tests", "suite.py"), verb, *arguments), verb)
+    # run, serve and lessons are the tool's own words. Scripts fail in folders with odd names.
+    return hand_over(python("-m", "mlprod.cli", verb, *arguments), verb)
 
 
 def say(text):
     print("make: " + text, flush=True)
 
 
-def list_verbs():
-    print("usage: make VERB [ARGS=...]   or, the same everywhere: python3 make.py VERB ...\n")
-    for verb, purpose in VERBS.items():
-        print("  {:<8} {}".format(verb, purpose))
-
-
 def main():
-    arguments = sys.argv[1:]
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        list_verbs()
-        return 0
-    verb = arguments[0]
+    verb, arguments = (sys.argv[1:2] or ["help"])[0], sys.argv[2:]
     try:
+        if verb in ("-h", "--help", "help"):
+            print("usage: make VERB [ARGS=...]   or, the same everywhere: python3 make.py VERB ...")
+            print("".join("\n  {:<8} {}".format(*item) for item in VERBS.items()))
+            return 0
         if verb not in VERBS:
             near = difflib.get_close_matches(verb, VERBS, 1)
             hint = "did you mean {}?".format(near[0]) if near else "expected one of the verbs"
             raise Problem("{}: {} ({})".format(verb, hint, ", ".join(VERBS)))
         leave_old_python()
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-        return perform(verb, arguments[1:])
-    except Problem as problem:
-        print("make.py: {}".format(problem), file=sys.stderr)
+        return perform(verb, arguments)
     except KeyboardInterrupt:
         return 130
+    except Problem as problem:
+        reason = str(problem)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        reason = explain(str(error))
+        if reason.startswith("set-up failed"):  # nothing known
             raise
-        print("make.py: {}".format(explain("No space left on device")), file=sys.stderr)
+    print("make.py: " + reason, file=sys.stderr)
     return 1
 
 

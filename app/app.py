@@ -1,106 +1,222 @@
-"""The whole house, and a short way in for the question that comes most."""
+"""The Flask app: from a request's bytes to rows, predictions and the answer."""
 
-import io
 import os
 import time
-from collections.abc import Iterable
 from pathlib import Path
+from typing import Annotated, Any
 
-from flask import Flask, request
+import msgspec
+from flask import Blueprint, Flask, Response, current_app, g, request
+from werkzeug.exceptions import abort
 
-from answers import answer_rows, explain_errors, new_request_id
-from api import JSON, MAX_BYTES, api, give_predictions, predict, ready
-from bodies import read_body
+from errors import HEADERS, error_response, json_response
+from log import Log
+from metrics import count_lost, count_request, count_rows, new_request_id, write_metrics
+from model import Artifact, ArtifactError, InService, Prediction
 from pages import pages
-from service import InService
-from watch import LOST, count_request, log
-from writer import Writer
+from rows import Features, Problem, RowsError, check_rows, show
+
+JSON = "application/json"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+ANY = msgspec.json.Decoder()
 
 
-def is_plain(
-    environ: dict,  # what a WSGI server knows about a request
-) -> bool:
-    "Say whether a request is so plain that the short way may answer it."
-    length = environ.get("CONTENT_LENGTH", "")
-    plain = environ.get("CONTENT_TYPE") == JSON and "HTTP_CONTENT_ENCODING" not in environ
-    post = environ["REQUEST_METHOD"] == "POST" and length.isdecimal()
-    return plain and post and int(length) <= MAX_BYTES
+def decode(body: bytes | bytearray, decoder: msgspec.json.Decoder) -> Any:
+    "Decode JSON; raises an HTTP error where it is none, ValidationError for another type."
+    try:
+        return decoder.decode(body.removeprefix(BYTE_ORDER_MARK))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        if isinstance(error, msgspec.ValidationError) and decoder is not ANY:
+            raise
+        abort(400, f"expected JSON: {error}")
+    except RecursionError:
+        abort(400, "expected JSON: lists or objects are nested too deeply")
 
 
-class App(Flask):
-    "Flask, with a short way for the request that comes most, and a count of all of them."
-
-    routes = predict_routes = frozenset()  # create_app fills them in
-
-    def wsgi_app(self, environ: dict, start_response) -> Iterable[bytes]:
-        "Answer a request: give it an id, answer it, count it."
-        began, request_id = time.perf_counter(), new_request_id()
-        environ["request_id"] = request_id
-        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        route = path if path in self.routes else "other"
-
-        def start(status, headers, exc_info=None):
-            count_request(request_id, method, route, status[:3], time.perf_counter() - began)
-            return start_response(status, [*headers, ("X-Request-Id", request_id)], exc_info)
-
-        answer = self.answer_plain_rows(environ) if path in self.predict_routes else None
-        if answer is None:
-            return super().wsgi_app(environ, start)
-        start("200 OK", [("Content-Type", JSON), ("Content-Length", str(len(answer)))])
-        return [answer]
-
-    def answer_plain_rows(self, environ: dict) -> bytes | None:
-        "Answer rows that are JSON, and plainly right; None where Flask has to see to it."
-        if not is_plain(environ):
-            return None
-        length = int(environ["CONTENT_LENGTH"])
-        body = environ["wsgi.input"].read(length)
-        try:
-            if len(body) < length:
-                raise EOFError
-            artifact = self.extensions["service"].artifact()
-            rows = read_body(body, JSON, artifact.features)
-            request_id, writer = environ["request_id"], self.extensions["writer"]
-            predictions, _ = answer_rows(artifact, rows, request_id, writer)
-        except Exception:  # whatever it is, Flask does all of it again and has the sentences
-            environ["wsgi.input"] = io.BytesIO(body)
-            return None
-        return give_predictions(artifact.version, predictions)
-
-    def log_exception(self, exc_info) -> None:
-        "Log a mistake of ours, without anything that somebody sent."
-        fields = {"request_id": request.environ["request_id"]}
-        log.error("mistake of ours", exc_info=exc_info, extra={"fields": fields})
+def unwrap_rows(content: Any, features: Features) -> list:
+    "Take the rows out of JSON; raises an HTTP error or RowsError where that is unclear."
+    if isinstance(content, list):
+        return content
+    if not isinstance(content, dict):
+        abort(422, f"expected a list of rows, or one row, got {show(content)}")
+    if features.columns.keys() <= content.keys():
+        return [content]
+    given = {name for name, value in content.items() if value not in (None, {})}
+    if given == {"instances"} and isinstance(content["instances"], list):
+        return content["instances"]
+    names, data = content.get("columns"), content.get("data")
+    is_table = given == {"columns", "data"} and isinstance(names, list) and isinstance(data, list)
+    if not (is_table and all(isinstance(name, str) for name in names)):
+        return [content]  # a row without some of its columns: the check of the rows lists them
+    expected = f"expected {len(names)} values, one for each column"
+    problems = [
+        Problem(number, "", f"{expected}, got {show(values)}", "type")
+        for number, values in enumerate(data, start=1)
+        if not isinstance(values, list) or len(values) != len(names)
+    ]
+    if problems:
+        raise RowsError(problems)
+    return [dict(zip(names, values, strict=True)) for values in data]
 
 
-ASKED_AT = {  # environment variable: the function that answers there
-    "AIP_PREDICT_ROUTE": predict,
-    "AIP_HEALTH_ROUTE": ready,
-    "AWS_LWA_READINESS_CHECK_PATH": ready,
-}
+MOST_ROWS = 50_000  # in one request
+
+
+def decode_rows(
+    body: bytes | bytearray,
+    features: Features,
+) -> list:  # of features.row, at least one
+    "Decode rows and check them; raises HTTP errors, and RowsError with every mistake."
+    if len(body) > MOST_ROWS and body.count(b"{") + body.count(b"[") > MOST_ROWS + 3:
+        abort(413, f"expected at most {MOST_ROWS} rows, none nested; got more")
+    try:
+        rows = decode(body, features.decoder)
+    except msgspec.ValidationError:  # not a list of rows, or not all of them right
+        rows = check_rows(unwrap_rows(decode(body, ANY), features), features)
+    if not rows:
+        abort(422, "expected a list of rows, or one row, got no row")
+    return rows
+
+
+class Service:
+    "What predicts: the artifact in service, and the log of what it predicts."
+
+    def __init__(self, artifacts: str | Path, log: Log | None = None):
+        self.in_service, self.log = InService(artifacts), log
+
+    def predict(
+        self, artifact: Artifact, rows: list, request_id: str, n_bytes: int
+    ) -> tuple[list[Prediction], Any]:  # n of them; (n, n_labels) scores
+        "Predict checked rows from a request of n_bytes, count them, log them."
+        predictions, scores = artifact.predict(rows, request_id)
+        count_rows(predictions)
+        if self.log:
+            self.log.write(artifact, predictions, rows, n_bytes)
+        return predictions, scores
+
+    def predict_rows(self, body: bytes | bytearray, request_id: str) -> bytes:
+        "Answer a request for predictions; raises HTTP errors, RowsError or ArtifactError."
+        artifact = self.in_service.artifact()
+        rows = decode_rows(body, artifact.features)
+        predictions, _ = self.predict(artifact, rows, request_id, len(body))
+        return msgspec.json.encode({"version": artifact.version, "predictions": predictions})
+
+
+api = Blueprint("api", __name__)
+
+
+def read_json() -> bytes:
+    "Read the body of a request that has to be JSON; raises an HTTP error."
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if request.mimetype != JSON or charset not in ("utf-8", "utf8") or request.content_encoding:
+        got = show(request.content_type or "nothing")
+        abort(415, f"expected {JSON} in UTF-8, not compressed; got {got}")
+    return request.get_data()
+
+
+@api.post("/predict")
+@api.post("/invocations")
+def predict():
+    "Predict rows."
+    answer = current_app.extensions["service"].predict_rows(read_json(), g.request_id)
+    return Response(answer, content_type=JSON)
+
+
+class Label(msgspec.Struct, forbid_unknown_fields=True):
+    "What really happened, of one prediction."
+
+    id: Annotated[str, msgspec.Meta(max_length=64)]
+    label: Annotated[str, msgspec.Meta(max_length=200)]
+
+
+LABELS = msgspec.json.Decoder(Label | Annotated[list[Label], msgspec.Meta(max_length=10_000)])
+
+
+@api.post("/feedback")
+def add_labels():
+    "Log what really happened; to report it again changes nothing."
+    service = current_app.extensions["service"]
+    contract = service.in_service.artifact().contract
+    try:
+        labels = decode(read_json(), LABELS)
+    except msgspec.ValidationError as error:
+        abort(422, f"expected an id and a label, or a list of them: {error}")
+    labels, known = labels if type(labels) is list else [labels], contract["target"]["labels"]
+    for number, each in enumerate(labels, start=1):
+        if each.label not in known:
+            expected = f"expected one of {', '.join(known)}, got {show(each.label)}"
+            abort(422, f"row {number}: label: {expected}")
+    if service.log is None:
+        abort(404, "this app keeps no log, so it knows no ids: start it with PREDICTION_LOG")
+    service.log.label(contract["project"], [(each.id, each.label) for each in labels])
+    return json_response({"labelled": len(labels)})
+
+
+@api.get("/livez")
+def live():
+    "Say that the process lives."
+    return json_response({"status": "alive"})
+
+
+@api.get("/readyz")
+@api.get("/ping")
+def ready():
+    "Say whether there is a model to predict with, and what is wrong."
+    in_service = current_app.extensions["service"].in_service
+    content = {"status": "ready", "version": in_service.artifact().version}
+    return json_response(content | ({"problem": in_service.problem} if in_service.problem else {}))
+
+
+@api.get("/metrics")
+def metrics():
+    "Write the numbers that Prometheus collects."
+    try:
+        version = current_app.extensions["service"].in_service.artifact().version
+    except ArtifactError:
+        version = "none"
+    kind = "text/plain; version=0.0.4; charset=utf-8"
+    return Response(write_metrics(version), content_type=kind)
+
+
+FORM, LONGEST_FORM = "application/x-www-form-urlencoded", 100_000  # bytes
+
+
+def begin_request() -> None:
+    "Give the request an id, and refuse one that is not whole or whose address is not exact."
+    g.began = time.perf_counter()
+    g.request_id = request.environ.get("request_id") or new_request_id()
+    if request.environ["PATH_INFO"].startswith("//"):
+        abort(404)
+    length, got = request.content_length or 0, len(request.get_data())
+    if got < length:
+        abort(400, f"expected {length} bytes, got {got}")
+    if got > LONGEST_FORM and request.mimetype == FORM:
+        abort(413, f"expected a form of at most {LONGEST_FORM} bytes, got {got}")
+
+
+def end_request(response: Response) -> Response:
+    "Add the headers that every answer has, and count the request."
+    response.headers.extend({"X-Request-Id": g.request_id, **HEADERS})
+    route = request.url_rule.rule if request.url_rule else "other"
+    seconds = time.perf_counter() - g.began
+    count_request(g.request_id, request.method, route, response.status_code, seconds)
+    return response
 
 
 def create_app(
     artifacts: str | Path | None = None,  # folder with in_service.json; None: artifacts/ at home
     home: str | Path | None = None,  # with templates/ and static/; None: where this file lies
-) -> App:
-    "Make the app; PREDICTION_LOG names the SQLite file to log to, if any."
-    app = App(__name__, root_path=home and str(Path(home).resolve()))
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES
-    app.url_map.merge_slashes = False  # an address that is not ours is no other one's
-    app.extensions["service"] = InService(artifacts or Path(app.root_path) / "artifacts")
+) -> Flask:
+    "Make the app; PREDICTION_LOG names the SQLite file to log to, MAX_BODY_MB bounds a body."
+    app = Flask(__name__, root_path=home and str(Path(home).resolve()))
+    app.config["MAX_CONTENT_LENGTH"] = int(os.environ.get("MAX_BODY_MB") or 4) * 10**6
+    app.url_map.merge_slashes = False  # an address that is not exact is not ours
     path = os.environ.get("PREDICTION_LOG")
-    app.extensions["writer"] = Writer(path, on_lost=LOST.inc) if path else None
+    log = Log(path, on_lost=count_lost) if path else None
+    app.extensions["service"] = Service(artifacts or Path(app.root_path) / "artifacts", log)
+    app.before_request(begin_request)
+    app.after_request(end_request)
     app.register_blueprint(api)
-    app.register_blueprint(pages)
-    explain_errors(app)
-    rules = {(rule.rule, method) for rule in app.url_map.iter_rules() for method in rule.methods}
-    for name, view in ASKED_AT.items():
-        path, method = os.environ.get(name), "POST" if view is predict else "GET"
-        if path and (path, method) not in rules:
-            app.add_url_rule(path, name, view, methods=[method])
-            rules.add((path, method))
-    app.routes = frozenset(path for path, _ in rules)
-    asked = os.environ.get("AIP_PREDICT_ROUTE", "/predict")
-    app.predict_routes = {"/predict", "/invocations", asked}
+    app.register_blueprint(pages)  # without this line the app answers programs only
+    app.register_error_handler(Exception, error_response)
     return app

@@ -1,118 +1,193 @@
-"""A form drawn from the contract, which keeps what was typed and says what is wrong beside it."""
+"""Show the form, the model card and the API to people, and describe the API for programs."""
 
-from datetime import UTC, datetime
+import json
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from math import isfinite
 
-from flask import Blueprint, Response, current_app, request
-from werkzeug.exceptions import UnsupportedMediaType
+import msgspec
+from flask import Blueprint, Response, current_app, g, request
+from werkzeug.exceptions import abort
 
-from answers import answer_rows, give_page, wants_page
-from columns import Column, Problem, RowsError
+from errors import json_response, page_response, wants_page
 from model import Artifact
-from texts import read_text
+from rows import Column, Problem, RowsError, check_rows
 
 
-def read_field(
-    text: str,  # as it was typed
-    column: Column,
-) -> object:  # what JSON would have said; None where nothing was typed
+def read_field(text: str, column: Column) -> object:  # what JSON would have
     "Read a field of the form; what cannot be read is left for the check of the rows."
     text = text.strip()
-    if column.kind != "moment" or not text:
-        return read_text(text, column)
-    try:
-        typed = datetime.fromisoformat(text)
-        moment = typed if typed.tzinfo else typed.replace(tzinfo=column.zone)
-        there_and_back = moment.astimezone(UTC).astimezone(moment.tzinfo)
-    except (ValueError, OverflowError):
-        return text
-    return moment.isoformat() if moment.time() == there_and_back.time() else text
+    with suppress(ValueError, OverflowError):
+        if column.kind == "number" and text.isascii() and "_" not in text:
+            return number if isfinite(number := float(text)) else text
+        if column.kind == "moment" and (moment := datetime.fromisoformat(text)).tzinfo is None:
+            moment = moment.replace(tzinfo=column.zone)
+            exists = moment.astimezone(UTC).astimezone(column.zone).time() == moment.time()
+            return moment.isoformat() if exists else text  # clocks leave an hour out in spring
+    return text or None
 
 
 def write_field(value: object, column: Column) -> str:
-    "Write a value of the contract the way that a field of the form shows it."
-    if column.kind == "moment":
-        return datetime.fromisoformat(value).astimezone(column.zone).strftime("%Y-%m-%dT%H:%M")
-    return str(value)
+    "Write a value of the contract as a field of the form shows it."
+    if column.kind != "moment":
+        return str(value)
+    moment = datetime.fromisoformat(value)
+    with suppress(OverflowError):  # at the ends of the calendar
+        moment = moment.astimezone(column.zone)
+    return moment.isoformat()[:16]
 
 
 def explain_field(text: str, column: Column, problem: Problem) -> str:
-    "Say to a person what is wrong with a field."
+    "Explain to a person what is wrong with a field."
     if not text.strip():
         return "expected a value, got nothing"
-    if column.kind != "moment" or problem.reason == "range":
+    if column.kind != "moment":
         return problem.text
-    try:
-        datetime.fromisoformat(text.strip())
-    except ValueError:
-        return "expected a date and a time, such as 2024-05-31T18:00"
-    return f"expected a time that clocks in {column.zone} show; this one they leave out"
+    first, last = (write_field(end.isoformat(), column).replace("T", " ") for end in column.ends)
+    return f"expected a time that clocks in {column.zone} show, from {first} to {last}"
 
 
 def list_fields(
     artifact: Artifact,
     texts: dict,  # what stands in each field
-    problems: tuple | list,  # what is wrong, each a Problem of a row
+    problems: tuple | list = (),  # what is wrong, each a Problem of a row
 ) -> list[dict]:
     "List the form's fields with all that drawing them needs."
     fields = []
     for name, column in artifact.features.columns.items():
-        said, text = artifact.contract["columns"][name], texts.get(name, "")
-        wrong = [explain_field(text, column, item) for item in problems if item.column == name]
-        ends = [write_field(end, column) for end in said["range"]] if said["range"] else None
-        known = said["values"] or []
+        spec, text = artifact.contract["columns"][name], texts.get(name, "")
+        wrong = [explain_field(text, column, each) for each in problems if each.column == name]
+        ends = [write_field(end, column) for end in spec["range"]] if spec["range"] else None
+        known = spec["values"] or []
         choices = known if text in known or not text else [text, *known]
         own = {"name": name, "text": text, "range": ends, "choices": choices, "problems": wrong}
-        fields.append(said | own)
+        fields.append(spec | own)
     return fields
-
-
-def write_score(score: float, threshold: float | None) -> tuple[str, str]:
-    "Write a score and its threshold with as many digits as tell them apart."
-    for digits in (2, 3, 4, 6, 9):
-        texts = f"{score:.{digits}f}", f"{threshold or 0:.{digits}f}"
-        if threshold in (None, score) or texts[0] != texts[1]:
-            break
-    return texts
 
 
 pages = Blueprint("pages", __name__)
 
 
+def artifact_in_service() -> Artifact:
+    "Return the artifact in service; raises ArtifactError while there is none."
+    return current_app.extensions["service"].in_service.artifact()
+
+
 @pages.get("/")
 def show_form():
     "Show the form with the contract's example."
-    artifact = current_app.extensions["service"].artifact()
+    artifact = artifact_in_service()
     columns, example = artifact.features.columns, artifact.example
     texts = {name: write_field(example[name], column) for name, column in columns.items()}
-    return give_page("form.html", artifact=artifact, fields=list_fields(artifact, texts, ()))
+    return page_response("form.html", artifact=artifact, fields=list_fields(artifact, texts))
+
+
+def refuse_other_sites() -> None:
+    "Refuse a form that a browser sends from another site's page."
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    foreign = origin is not None and origin.partition("://")[2] != request.host
+    if foreign if site is None else site not in ("same-origin", "none"):
+        abort(403, "expected the form of this app, got one from another site")
 
 
 @pages.post("/")
 def answer_form():
     "Answer the form, or show what is wrong beside its fields."
-    artifact = current_app.extensions["service"].artifact()
+    refuse_other_sites()
     if request.mimetype != "application/x-www-form-urlencoded":
-        raise UnsupportedMediaType("expected the form; programs ask /predict")
-    request_id, writer = request.environ["request_id"], current_app.extensions["writer"]
-    columns, texts = artifact.features.columns, request.form.to_dict()
+        abort(415, "expected the form; programs ask /predict")
+    artifact, texts = artifact_in_service(), request.form.to_dict()
+    columns, n_bytes = artifact.features.columns, request.content_length or 0
     row = {name: read_field(texts.get(name, ""), column) for name, column in columns.items()}
     try:
-        (answer,), (scores,) = answer_rows(artifact, [row], request_id, writer)
+        rows, service = check_rows([row], artifact.features), current_app.extensions["service"]
+        (answer,), (scores,) = service.predict(artifact, rows, g.request_id, n_bytes)
     except RowsError as error:
         fields = list_fields(artifact, texts, error.problems)
-        return give_page("form.html", 422, artifact=artifact, fields=fields)
-    said = write_score(answer.score, artifact.threshold)
+        return page_response("form.html", 422, artifact=artifact, fields=fields)
     bars = list(zip(artifact.labels, scores, strict=True))
-    fields = list_fields(artifact, texts, ())
-    return give_page(
-        "form.html", artifact=artifact, fields=fields, answer=answer, said=said, bars=bars
-    )
+    fields = list_fields(artifact, texts)
+    return page_response("form.html", artifact=artifact, answer=answer, bars=bars, fields=fields)
 
 
 @pages.get("/card")
 def show_card():
-    "Show the model card."
-    artifact = current_app.extensions["service"].artifact()
+    "Show the model card: as a page in a browser, else as Markdown."
+    artifact = artifact_in_service()
     if wants_page():
-        return give_page("card.html", artifact=artifact)
-    return Response(artifact.card, content_type="text/markdown; charset=utf-8")
+        response = page_response("card.html", artifact=artifact)
+    else:
+        response = Response(artifact.card, content_type="text/markdown; charset=utf-8")
+    response.vary.add("Accept")
+    return response
+
+
+def match_years(first: datetime, last: datetime, example: str) -> str:
+    "Write a pattern for an example, and for the years that a range holds whatever the offset."
+    day, time = "(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])", "([01][0-9]|2[0-3])(:[0-5][0-9]){1,2}"
+    hours = timedelta(hours=14)
+    starts = [datetime(year, 1, 1, tzinfo=UTC) for year in range(1900, 2102)]
+    years = [
+        f"{start:%Y}"
+        for start, end in zip(starts, starts[1:], strict=False)
+        if first <= start - hours and end + hours <= last
+    ]
+    pattern = f"({'|'.join(years)})-{day}T{time}(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])"
+    example = example.replace("+", "[+]").replace(".", "[.]")
+    return f"^({pattern}|{example})$" if years else f"^{example}$"
+
+
+REQUEST_ID = "187a3c9e5f0b2d4c1a2b3c4d"  # in examples
+
+
+def list_examples(artifact: Artifact) -> dict:  # examples by name
+    "List examples of what is sent and of what is answered."
+    row = artifact.example
+    predictions, _ = artifact.predict(check_rows([row], artifact.features), REQUEST_ID)
+    return {
+        "rows": [row],
+        "one_row": row,
+        "columns": {"columns": list(row), "data": [list(row.values())]},
+        "answer": {"version": artifact.version, "predictions": msgspec.to_builtins(predictions)},
+        "label": {"id": predictions[0].id, "label": artifact.labels[-1]},
+        "labelled": {"labelled": 1},
+    }
+
+
+def describe_api(artifact: Artifact) -> dict:  # OpenAPI 3.1
+    "Describe the app that serves an artifact, its rows by the types that check them."
+    with current_app.open_resource("openapi.json") as file:
+        api = json.load(file)
+    contract, features, schemas = artifact.contract, artifact.features, api["components"]["schemas"]
+    text = f"{contract['question']} A score tells {contract['decision']['owner']} about each row."
+    api["info"] |= {"title": contract["title"], "version": artifact.version, "description": text}
+    schemas |= msgspec.json.schema_components([features.row])[1]
+    for name, column in features.columns.items():
+        if column.kind == "moment":
+            pattern = match_years(*column.ends, artifact.example[name])
+            schemas["Row"]["properties"][name]["pattern"] = pattern
+    types = [{"$ref": f"#/components/schemas/Row/properties/{name}"} for name in features.columns]
+    table = schemas["Table"]["properties"]
+    table["columns"]["const"] = list(features.columns)
+    table["data"]["items"] |= {"prefixItems": types, "minItems": len(types)}
+    decisions = artifact.labels if artifact.threshold is None else ["act", "leave"]
+    schemas["Prediction"]["properties"]["decision"]["enum"] = decisions
+    schemas["Label"]["properties"]["label"]["enum"] = artifact.labels
+    examples = list_examples(artifact).items()
+    api["components"]["examples"] = {name: {"value": value} for name, value in examples}
+    return api
+
+
+@pages.get("/openapi.json")
+def show_description():
+    "Describe the app for programs (OpenAPI 3.1)."
+    return json_response(describe_api(artifact_in_service()))
+
+
+@pages.get("/docs")
+def show_docs():
+    "Show the columns and the addresses as a page, with an example to send."
+    artifact = artifact_in_service()
+    write = partial(json.dumps, indent=2, ensure_ascii=False)
+    return page_response("docs.html", artifact=artifact, api=describe_api(artifact), write=write)

@@ -1,147 +1,217 @@
-"""One path from a row to a number, for a million rows in training and for one row in service."""
+"""Read rows as the contract describes their columns, and turn them into the model's matrix."""
 
-from datetime import UTC, datetime, timedelta
-from math import isnan
-from operator import attrgetter, itemgetter
-from typing import Any
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count, islice
+from operator import attrgetter
+from typing import Annotated, Any, NamedTuple
+from zoneinfo import ZoneInfo
 
+import msgspec
 import numpy as np
 
-from columns import MISSING, UNKNOWN, Column, Features, Problem, RowsError, examine, show
-
-ENOUGH = 1000  # problems: whoever sent them has made one mistake a thousand times
-
-
-def take_columns(
-    rows: Any,  # DataFrame of n rows, or a list of n dictionaries
-    features: Features,
-) -> tuple[dict[str, Any], list[Problem]]:  # for each column n values, a Series or a list; problems
-    "Lay rows out by columns; list the columns that are missing or not in the contract."
-    names = features.columns
-    if not isinstance(rows, list):
-        present = {name: rows[name] for name in names if name in rows}
-        return present, compare_names(1, dict.fromkeys(rows.columns), features)
-    if set(map(type, rows)) == {dict}:
-        try:
-            columns = {name: list(map(itemgetter(name), rows)) for name in names}
-            if set(map(len, rows)) == {len(names)} or all(map(features.known.issuperset, rows)):
-                return columns, []
-        except KeyError:  # a row lacks a column, and below we see which
-            pass
-    problems = []
-    for number, row in enumerate(rows, start=1):
-        problems += compare_names(number, row, features)
-        if len(problems) > ENOUGH:
-            raise RowsError(problems)
-    rows = [row if isinstance(row, dict) else {} for row in rows]
-    return {name: [row.get(name) for row in rows] for name in names}, problems
+UNKNOWN, MISSING = -1.0, -2.0  # codes of a category that the contract does not list, and of none
+LONGEST = 200  # characters of a category: no single value fills the log
+MOST_PROBLEMS = 1000  # that are listed: more are one mistake, a thousand times
 
 
-def compare_names(number: int, row: Any, features: Features) -> list[Problem]:
-    "List the columns that a row lacks, and those that the contract does not know."
-    if not isinstance(row, dict):
-        return [Problem(number, "", f"expected names and values, got {show(row)}", "type")]
-    lacking, extra = features.columns.keys() - row.keys(), row.keys() - features.known
-    text = "expected a value, got no such column"
-    problems = [Problem(number, name, text, "missing") for name in lacking]
-    text = "expected no such column, for the contract has none"
-    return problems + [Problem(number, show(name)[1:-1], text, "extra") for name in extra]
+@dataclass(frozen=True)
+class Column:
+    "What the contract allows one column to hold."
+
+    name: str
+    kind: str  # number, category or moment
+    type: Any  # of its values in JSON, for msgspec
+    expected: str  # the same in words
+    codes: dict | None = None  # of a category: its code by its name, in the contract's order
+    ends: tuple | None = None  # of a number or a moment: the lowest and the highest
+    zone: ZoneInfo | None = None  # of a moment: where its hour and its weekday are read
 
 
-DAY = timedelta(days=1)
-
-
-def read_list(values: list, column: Column) -> list | None:
-    "Read a list in one go; None where it is not plain that all is there, known and right."
-    try:
-        if column.kind == "category":
-            codes = list(map(column.codes.get, values))
-            return codes if set(map(type, values)) == {str} and None not in codes else None
-        if column.kind == "moment":
-            moments = list(map(datetime.fromisoformat, values))
-            if None in map(attrgetter("tzinfo"), moments):
-                return None
-            moments = [moment.astimezone(column.zone) for moment in moments]
-            first, last = min(moments), max(moments)
-            if not (column.low + DAY <= first and last <= column.high - DAY):
-                utc = [moment.astimezone(UTC) for moment in moments]
-                first, last = min(utc), max(utc)
-            return moments if column.low <= first and last <= column.high else None
-        if set(map(type, values)) <= {int, float} and not any(map(isnan, values)):
-            return values if column.low <= min(values) and max(values) <= column.high else None
-        return None
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def read_series(values: Any, column: Column) -> tuple[Any, np.ndarray]:
-    "Read a Series in one go, as far as its type says what it holds; list the places in doubt."
-    if column.kind == "number" and values.dtype.kind in "iuf":
-        read = values.to_numpy(dtype="float64", na_value=np.nan)
-        plain, missing = (read >= column.low) & (read <= column.high), np.isnan(read)
-    elif column.kind == "category" and values.dtype != object:
-        places, names = values.factorize()
-        codes = [column.codes.get(name, UNKNOWN) for name in names]
-        read = np.array([*codes, MISSING])[places]  # a missing one's place is -1, the last
-        plain, missing = read >= 0, places < 0
-    elif column.kind == "moment" and getattr(values.dtype, "tz", None):
-        read = values.dt.tz_convert(column.zone)
-        plain = ((values >= column.low) & (values <= column.high)).to_numpy()
-        missing = values.isna().to_numpy()
+def make_column(name: str, spec: dict) -> Column:  # spec: what the contract says about the column
+    "Make the type of a column, and the words for it, from the contract."
+    about = {"description": spec["description"], "examples": [spec["example"]]}
+    if spec["kind"] == "number":
+        low, high = spec["range"]
+        about["description"] += f", in {spec['unit']}" if spec["unit"] else ""
+        checked = Annotated[float, msgspec.Meta(ge=low, le=high, **about)]
+        expected, more = f"a number from {low:.12g} to {high:.12g}", {"ends": (low, high)}
+    elif spec["kind"] == "category":
+        codes = {value: float(code) for code, value in enumerate(spec["values"])}
+        longest, more = max([LONGEST, *map(len, codes)]), {"codes": codes}
+        about["description"] += f"; known: {', '.join(codes)}; any other is scored with a warning"
+        checked = Annotated[str, msgspec.Meta(max_length=longest, **about)]
+        expected = f"text of at most {longest} characters"
     else:
-        return None, np.arange(len(values))
-    return read, np.flatnonzero(~(plain | missing) if column.may_be_missing else ~plain)
+        ends = tuple(map(datetime.fromisoformat, spec["range"]))
+        expected = "a moment with its offset from UTC, from "
+        expected += " to ".join(f"{end.astimezone(UTC):%Y-%m-%dT%H:%MZ}" for end in ends)
+        about["description"] += f"; ISO 8601, {expected}"
+        checked = Annotated[str, msgspec.Meta(**about)]  # the rest is checked in `read_column`
+        more = {"ends": ends, "zone": ZoneInfo(spec["timezone"])}
+    checked = checked | None if spec["may_be_missing"] else checked
+    return Column(name, spec["kind"], checked, expected, **more)
 
 
-def read_column(values: Any, column: Column) -> tuple[Any, list[Problem]]:
-    "Read a Series or a list by a shortcut, and by the definition where that does not plainly hold."
-    if isinstance(values, list):
-        read = read_list(values, column)
-        if read is not None:
-            return read, []
-        return examine(values, column, range(1, len(values) + 1))
-    read, places = read_series(values, column)
-    doubtful = values.iloc[places].astype(object)
-    doubtful = doubtful.where(doubtful.notna(), None).tolist()  # pandas knows many kinds of nothing
-    one_by_one, problems = examine(doubtful, column, (places + 1).tolist())
-    return (one_by_one if read is None else read), problems
+@dataclass(frozen=True)
+class Features:
+    "The features in the model's order, and the columns that they are read from."
+
+    names: tuple[str, ...]
+    columns: dict[str, Column]
+    known: frozenset[str]  # every column that the contract names
+    row: type  # a msgspec.Struct with a field for each of the known columns
+    decoder: msgspec.json.Decoder  # of a list of rows
 
 
-def read_part(
-    moments: Any,  # list of n moments or None, or Series; told by the clock that is meant
-    part: str,  # hour (0 to 23), weekday (Monday is 0), day (of the year, from 1), month
-) -> Any:  # n numbers, with None or NaN for missing ones
-    "Read the hour, the weekday, the day or the month off moments."
-    if not isinstance(moments, list):
-        name = {"weekday": "day_of_week", "day": "day_of_year"}.get(part, part)
-        return getattr(moments.dt, name).to_numpy(dtype="float64")
-    if part == "day":
-        return [moment and moment.timetuple().tm_yday for moment in moments]
-    read = datetime.weekday if part == "weekday" else attrgetter(part)
-    return [moment and read(moment) for moment in moments]
+def split_feature(feature: str, columns: Iterable[str]) -> tuple[str, str]:
+    "Find the column that a feature is read from, and the part of a moment, or an empty text."
+    return (feature, "") if feature in columns else tuple(feature.rsplit(".", 1))
+
+
+def read_features(contract: dict) -> Features:  # contract: plain data, such as contract.json
+    "Read from a contract what turning rows into numbers needs."
+    specs, names = contract["columns"], tuple(contract["features"])
+    sources = dict.fromkeys(split_feature(name, specs)[0] for name in names)  # each of them once
+    columns = {name: make_column(name, specs[name]) for name in sources}
+    others = [name for name in specs if name not in columns]  # may come along, and are ignored
+    types = [(column.type,) for column in columns.values()] + [(Any, msgspec.UNSET)] * len(others)
+    fields = [(f"column_{place}", *each) for place, each in enumerate(types)]
+    rename = dict(zip([field[0] for field in fields], [*columns, *others], strict=True))
+    row = msgspec.defstruct("Row", fields, rename=rename, forbid_unknown_fields=True, gc=False)
+    return Features(names, columns, frozenset(specs), row, msgspec.json.Decoder(list[row]))
+
+
+class Problem(NamedTuple):
+    "What is wrong, or odd, and where."
+
+    row: int  # counted from 1
+    column: str
+    text: str
+    reason: str  # for programs: missing, extra, type, range or unknown
+
+    def __str__(self):
+        return ": ".join([f"row {self.row}", *([self.column] if self.column else []), self.text])
+
+
+class RowsError(ValueError):
+    "Some rows break the contract; `problems` lists the places."
+
+    code = 422
+
+    def __init__(self, problems: Iterable[Problem]):
+        self.problems = sorted(islice(problems, MOST_PROBLEMS))
+        more = [f"and {len(self.problems) - 20} more"] if len(self.problems) > 20 else []
+        super().__init__("\n".join([*map(str, self.problems[:20]), *more]))
+
+
+def show(value: Any) -> str:
+    "Write a value as JSON would, shortened, so that a message can carry it safely."
+    try:
+        text = json.dumps(value[:40] if isinstance(value, str) else value)
+    except (RecursionError, TypeError, ValueError):  # nested too deeply, or nothing of JSON
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def read_column(values: tuple, column: Column) -> tuple | list:  # n values of the column's type
+    "Read numbers, codes, or moments in the column's zone; raises an error for no such moment."
+    if column.kind == "number":
+        return values
+    if column.kind == "category":
+        return [MISSING if text is None else column.codes.get(text, UNKNOWN) for text in values]
+    moments = [None if text is None else datetime.fromisoformat(text) for text in values]
+    if None in [moment.tzinfo for moment in moments if moment]:
+        raise ValueError(column.expected)
+    utc = [moment.astimezone(UTC) for moment in moments if moment]  # compared faster in one zone
+    if utc and not column.ends[0] <= min(utc) <= max(utc) <= column.ends[1]:
+        raise OverflowError(column.expected)
+    return [moment and moment.astimezone(column.zone) for moment in moments]
+
+
+class ValueRefused(ValueError):
+    "A value breaks the contract; its arguments are the text and the reason of a problem."
+
+
+def read_value(
+    value: Any,  # as it came out of JSON
+    column: Column,
+) -> float | datetime | None:  # number, code of a category, moment in the column's zone; or missing
+    "Read one value; raises ValueRefused where it breaks the contract."
+    try:
+        return read_column((msgspec.convert(value, column.type),), column)[0]
+    except OverflowError:
+        reason = "range"
+    except (ValueError, TypeError):  # msgspec's ValidationError is a ValueError
+        is_right = type(value) in {"number": (int, float), "category": (str,)}.get(column.kind, ())
+        reason = "missing" if value is None else "range" if is_right else "type"
+    got = "nothing" if value is None else show(value)
+    raise ValueRefused(f"expected {column.expected}, got {got}", reason)
+
+
+def find_problems(rows: Iterable, features: Features) -> Iterator[Problem]:
+    "Find what is wrong in rows: value by value, against the same types."
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict):
+            yield Problem(number, "", f"expected names and values, got {show(row)}", "type")
+            continue
+        for name in [name for name in row if name not in features.known]:
+            name = show(name).strip('"')
+            yield Problem(number, name, "expected no such column, got one", "extra")
+        for name, column in features.columns.items():
+            try:
+                if name in row:
+                    read_value(row[name], column)
+                else:
+                    yield Problem(number, name, "expected a value, got no such column", "missing")
+            except ValueRefused as refused:
+                yield Problem(number, name, *refused.args)
+
+
+def check_rows(rows: list, features: Features) -> list:  # rows: dictionaries; of features.row
+    "Check rows against the contract; raises RowsError with every mistake, by row and column."
+    try:
+        return msgspec.convert(rows, list[features.row])
+    except ValueError:  # such as msgspec's ValidationError
+        raise RowsError(find_problems(rows, features)) from None
+
+
+PARTS = {  # of a moment, in the zone of its column
+    "hour": attrgetter("hour"),  # 0 to 23
+    "weekday": datetime.weekday,  # Monday is 0
+    "day": lambda moment: moment.timetuple().tm_yday,  # of the year, from 1
+    "month": attrgetter("month"),
+}
+
+
+def find_unknown(
+    column: Column, codes: Iterable, texts: Iterable, rows: Iterable
+) -> Iterator[Problem]:  # rows: their numbers
+    "Find the categories that the contract does not know; they are scored with a warning."
+    for code, text, row in zip(codes, texts, rows, strict=False):
+        if code == UNKNOWN:
+            yield Problem(row, column.name, f"unknown category {show(text)}", "unknown")
 
 
 def encode_rows(
-    rows: Any,  # DataFrame of n rows, or a list of n dictionaries
+    rows: list,  # n of features.row
     features: Features,
 ) -> tuple[np.ndarray, list[Problem]]:  # (n, n_features) float32; unknown categories
-    "Turn rows into the model's matrix; raises RowsError with every mistake, by row and column."
-    if not len(rows):
-        return np.empty((0, len(features.names)), dtype="float32"), []
-    columns, wrong = take_columns(rows, features)
-    read, found = {}, []
-    for name, values in columns.items():
-        read[name], problems = read_column(values, features.columns[name])
-        found += problems
-    told = {(problem.row, problem.column) for problem in wrong}
-    for problem in found:
-        row, name, _, reason = problem
-        if reason != "unknown" and (row, name) not in told and (row, "") not in told:
-            wrong.append(problem)
-    if wrong:
-        raise RowsError(wrong)
-    numbers = []
-    for feature in features.names:
-        name, _, part = (feature, "", "") if feature in read else feature.rpartition(".")
-        numbers.append(read_part(read[name], part) if part else read[name])
-    return np.ascontiguousarray(np.array(numbers, dtype="float32").T), found
+    "Turn checked rows into the model's matrix; raises RowsError for moments that are none."
+    read, unknown = {}, []
+    try:
+        for place, column in enumerate(features.columns.values()):
+            values = list(map(attrgetter(f"column_{place}"), rows))
+            read[column.name] = codes = read_column(values, column)
+            if column.kind == "category" and UNKNOWN in codes:
+                unknown += find_unknown(column, codes, values, count(1))
+    except (ValueError, TypeError, OverflowError):
+        raise RowsError(find_problems(map(msgspec.to_builtins, rows), features)) from None
+    matrix = np.empty((len(rows), len(features.names)), dtype="float32")
+    for place, feature in enumerate(features.names):
+        name, part = split_feature(feature, read)
+        values = [moment and PARTS[part](moment) for moment in read[name]] if part else read[name]
+        matrix[:, place] = values
+    return matrix, unknown

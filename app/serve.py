@@ -1,77 +1,109 @@
-"""Serve the app with `python serve.py`; DEPLOY.md lists what the environment can say."""
+"""Serve the app with `python serve.py`; DEPLOY.md lists what the environment can set."""
 
 import gc
+import logging
 import os
 import signal
+import socket
 import sys
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from granian import Granian
+from granian.http import HTTP1Settings
 
 LINES = {  # of the log: JSON, for the server's own events as well
-    "formatters": {"json": {"()": "watch.JsonLine"}},
+    "formatters": {"json": {"()": "metrics.JsonLine"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
     "loggers": {"_granian": {"handlers": ["console"]}, "app": {"handlers": ["console"]}},
 }
-LEVELS = ("INFO", "WARNING", "ERROR")  # INFO: a line for each request
+LEVELS = list(logging.getLevelNamesMapping())  # INFO: a line for each request
 
 
-def read_number(default: int, *names: str) -> int:
-    "Read a number from the first of these environment variables that is set."
-    name = next((name for name in names if os.environ.get(name)), None)
-    try:
-        return int(os.environ[name]) if name else default
-    except ValueError:
-        sys.exit(f"{name}: expected a whole number, got {os.environ[name]!r}")
+def read_number(name: str, default: int, most: int) -> int:
+    "Read a whole number from an environment variable; empty is as good as not set."
+    text = os.environ.get(name) or str(default)
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        sys.exit(f"{name}: expected a whole number from 1 to {most}, got {text!r}")
+    return int(text)
 
 
-def make_app():
+def make_front():
     "Make the app in a worker; Ctrl-C reaches all processes, and the first one tells the others."
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until the server listens to it itself
     if hasattr(signal, "pthread_sigmask"):  # not on Windows
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     from app import create_app
+    from front import Front
 
-    return create_app()
+    return Front(create_app())
 
 
-def serve(port: int, host: str, workers: int) -> None:
+def probe(host: str, port: int) -> str:
+    "Find the address of a host; end the program where another one listens at the port."
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as listener:  # the workers share the port, and others could, too
+            if os.name != "nt":
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen()
+    except OSError as error:
+        sys.exit(f"HOST {host}, PORT {port}: {error.strerror}; set another HOST or PORT")
+    return address[0]
+
+
+class Forgetful(dict):
+    "Granian's record of restarted workers: it would end the service after two within 5.5 s."
+
+    def __setitem__(self, worker: int, at: float) -> None:
+        time.sleep(0.5)  # where workers cannot even start
+
+
+def serve(host: str, port: int, workers: int) -> None:
     "Serve the folder that this file lies in until told to stop; requests in flight are answered."
-    print(f"serving on http://{host}:{port} (Ctrl-C stops it)", flush=True)
-    Granian(
-        "serve:make_app",
+    server = Granian(
+        "serve:make_front",
         factory=True,
-        interface="wsgi",
-        address=host,
+        interface="rsgi",
+        loop="asyncio",
+        http="1",
+        http1_settings=HTTP1Settings(header_read_timeout=20_000),
+        address=probe(host, port),
         port=port,
         workers=workers,
-        blocking_threads=256,  # one for each request that a slow client is still sending
+        backlog=4096,
+        backpressure=10_000,  # connections of a worker: one that is slow costs a few KB
         respawn_failed_workers=True,
         workers_kill_timeout=8,  # seconds to answer what is in flight
         working_dir=Path(__file__).resolve().parent,
         websockets=False,
         log_level="error",
         log_dictconfig=LINES,
-    ).serve()
+    )
+    server.respawned_wrks = Forgetful()
+    print(f"serving on http://{host}:{port} (Ctrl-C stops it)", flush=True)
+    server.serve()
 
 
 if __name__ == "__main__":
     if sys.argv[1:] not in ([], ["serve"]):  # SageMaker starts every image with `serve`
         sys.exit(f"expected no arguments, got {' '.join(sys.argv[1:])}")
-    level = os.environ.get("LOG_LEVEL", "WARNING").upper()
+    level = (os.environ.get("LOG_LEVEL") or "WARNING").upper()
     if level not in LEVELS:
         sys.exit(f"LOG_LEVEL: expected one of {', '.join(LEVELS)}, got {level}")
     LINES["loggers"]["app"]["level"] = level
-    port = read_number(8080, "PORT", "AIP_HTTP_PORT", "AWS_LWA_PORT")
-    workers = read_number(2, "WORKERS")
+    host = os.environ.get("HOST") or "127.0.0.1"
+    port, workers = read_number("PORT", 8080, 65535), read_number("WORKERS", 2, 64)
+    os.environ["MAX_BODY_MB"] = str(read_number("MAX_BODY_MB", 4, 64))
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers share the cores as it is
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime would report to its maker
     with TemporaryDirectory(prefix="app-metrics-", ignore_cleanup_errors=True) as folder:
-        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)  # the workers add up there
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # the workers add up there
         try:
-            import app  # noqa: F401 (before there are workers: they share what is in memory)
+            import front  # noqa: F401 (before there are workers: they share what is in memory)
         except ImportError as error:
             sys.exit(f"{error}; install what is needed: pip install -r requirements.txt")
         gc.freeze()  # what is there now stays: no need to look through it again and again
-        serve(port, os.environ.get("HOST", "127.0.0.1"), workers)
+        serve(host, port, workers)

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import nbformat
 
-from mlprod.course import find_lesson, list_lessons
-from mlprod.exercises import Bench, check_answers, read_lesson
+from mlprod.course.checks import Bench, check_answers
+from mlprod.course.exercises import read_lesson
+from mlprod.course.lessons import find_lesson, list_lessons
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMES = 3

@@ -3,11 +3,28 @@
 nbdev keeps execution counts out of the notebooks, so that diffs show what somebody changed. nbval
 takes a cell without a count for one that was never run: it would refuse its outputs, and would not
 notice where a silent cell starts to print.
+
+The kernels that nbval starts see what those of `mlprod run` see, and nothing else.
 """
+
+import os
+import tempfile
+
+import pytest
+
+from mlprod.system import child_environment
+
+holder = tempfile.TemporaryDirectory()  # IPython's settings: none; it goes away with this process
+chosen = child_environment(IPYTHONDIR=holder.name)
+for name in set(os.environ) - set(chosen):
+    if not name.startswith("PYTEST"):
+        del os.environ[name]
+os.environ.update(chosen)
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
         cell = getattr(item, "cell", None)  # only nbval's tests have one
-        if cell is not None and cell.execution_count is None:
-            cell.execution_count = 1
+        if cell is not None:
+            cell.execution_count = cell.execution_count or 1
+            item.add_marker(pytest.mark.filterwarnings("ignore"))  # nbval's own, not the cell's

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from mlprod.contract import read_contract
 from mlprod.data import hash_file, read_rows, split_rows
-from mlprod.evaluate import evaluate_model
 from mlprod.frames import encode_frame
 from mlprod.package import promote, save_artifact
+from mlprod.report import evaluate_model
 from mlprod.train import train_baseline, train_model
 
 ROOT = Path(__file__).resolve().parent.parent

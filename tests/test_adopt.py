@@ -1,21 +1,31 @@
 """Adopting: a learner's code becomes the library's, or nothing has changed."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from mlprod.adopt import adopt_lesson, find_tests, undo_adoption
-from mlprod.classroom import new_lesson
 from mlprod.cli import check_app_folder, check_library, main
-from mlprod.course import CourseError, show_solution, start_lesson, work_file
+from mlprod.course.adopt import adopt_lesson, find_module, find_tests, undo_adoption
+from mlprod.course.classroom import new_lesson
+from mlprod.course.lessons import (
+    CourseError,
+    list_lessons,
+    show_solution,
+    start_lesson,
+    work_file,
+)
+from mlprod.notebook import read_notebook
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "11_holes"
 BLANK = 'raise NotImplementedError("Exercise 1: yours to write")'
-MINE = """gaps = [value for value in values if value is None]
-    return len(gaps) / max(1, len(values))"""
+# The first line is too long for the library, the second too dense.
+MINE = f"""gaps = [one for one in values if one is None{" and one is None" * 5}]
+    return len(gaps)/max(1, len(values))"""
 EDGE = """
 from mlprod.holes import share_missing
 
@@ -64,19 +74,33 @@ def snapshot(root):
     return {p: p.read_bytes() for p in files if "work" not in p.relative_to(root).parts}
 
 
-def test_what_fails_a_check_or_a_test_changes_nothing(repository, capsys):
+def test_what_fails_a_check_or_a_test_changes_nothing(repository, monkeypatch, capsys):
     "Neither a wrong answer, nor one that the checks let pass and the module's own test does not."
+    monkeypatch.chdir(repository)
     before = snapshot(repository)
     answer(repository, "return 1")
     with pytest.raises(CourseError, match="nothing has been changed"):
         adopt_lesson(repository, NAME)
+    assert main(["lesson", "adopt", "11"]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "mlprod: not adopted, nothing has been changed: not all checks pass"
+    assert any(line.startswith(" " * 12 + "no   ") for line in said), said
 
     answer(repository, "return sum(v in (None, '') for v in values) / (len(values) or 1)")
     with pytest.raises(CourseError) as error:
         adopt_lesson(repository, NAME)
-    failed = "the module's tests: FAILED tests/test_holes.py::test_text_is_no_hole"
-    assert failed in str(error.value)
-    assert str(error.value).endswith("nothing has been changed")
+    verdict, *reasons = str(error.value).splitlines()
+    assert verdict == "not adopted, nothing has been changed: the module's tests went wrong"
+    assert "  AssertionError: assert 1.0 == 0.5" in reasons
+    assert any(line.startswith("  FAILED tests/test_holes.py::test_text_is_no") for line in reasons)
+
+    share = "return sum(v is None for v in values) / (len(values) or 1)"
+    answer(repository, f"{share}  # {'which is more than fits into a line ' * 3}")
+    with pytest.raises(CourseError) as error:
+        adopt_lesson(repository, NAME)
+    verdict, reason = str(error.value).splitlines()[:2]
+    assert verdict == "not adopted, nothing has been changed: the style went wrong"
+    assert "E501 Line too long" in reason
     assert snapshot(repository) == before
 
 
@@ -90,7 +114,9 @@ def test_the_code_you_wrote_is_the_code_that_is_exported_and_it_can_be_undone(
     said = capsys.readouterr().out
     assert "changed  nbs/11_holes.ipynb" in said and "changed  mlprod/holes.py" in said
     library = repository / "mlprod" / "holes.py"
-    assert MINE.splitlines()[0] in library.read_text()
+    assert "return len(gaps) / max(1, len(values))" in library.read_text()
+    style = [sys.executable, "-m", "ruff", "check", "nbs", "mlprod/holes.py"]
+    assert subprocess.run(style, cwd=repository).returncode == 0
     assert not [problem for problem in check_library(repository) if "holes" in problem]
     assert check_app_folder(repository) == []
     assert "+    return sum(value is None" in show_solution(repository, NAME, 1)
@@ -106,7 +132,6 @@ def test_the_code_you_wrote_is_the_code_that_is_exported_and_it_can_be_undone(
 
 def test_every_module_of_the_course_has_tests_that_guard_it():
     "Tests of its own, or for a part of the app the app's."
-    for path in sorted((ROOT / "mlprod").rglob("*.py")):
-        module = path.relative_to(ROOT / "mlprod").with_suffix("").as_posix()
-        if path.stem[0] != "_" and "files" not in path.parts and module != "app/serve":
-            assert len(find_tests(ROOT, module)) > 1, module
+    modules = [find_module(read_notebook(path)) for path in list_lessons(ROOT).values()]
+    for module in filter(None, modules):
+        assert len(find_tests(ROOT, module)) > 1, module

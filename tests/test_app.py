@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sqlite3
 import time
 from contextlib import closing
 
@@ -11,9 +12,8 @@ import pytest
 from make_artifacts import BROWSER, HOME, make_artifact, to_json_rows
 
 from mlprod.app.app import create_app
-from mlprod.app.log import open_log, read_log
+from mlprod.app.model import LOOK_AGAIN
 from mlprod.app.pages import write_field
-from mlprod.app.service import LOOK_AGAIN
 from mlprod.frames import encode_frame
 
 JSON = "application/json"
@@ -59,6 +59,20 @@ def test_scores_are_those_of_the_trained_model(project):
     assert len({prediction["id"] for prediction in answer["predictions"]}) == len(rows)
 
 
+def test_a_row_has_one_score(project):
+    "Alone, in any form, and among others."
+    folder, model, rows = project
+    client, rows = create_app(folder, HOME).test_client(), to_json_rows(rows[:150], model.features)
+    table = {"columns": list(rows[0]), "data": [list(row.values()) for row in rows]}
+    answers = [
+        client.post("/predict", json=form).json for form in (rows, {"instances": rows}, table)
+    ]
+    alone = [client.post("/invocations", json=row).json["predictions"][0] for row in rows]
+    for predictions in (alone, *(answer["predictions"] for answer in answers[1:])):
+        for got, wanted in zip(predictions, answers[0]["predictions"], strict=True):
+            assert got["score"] == pytest.approx(wanted["score"], abs=1e-6)
+
+
 def test_one_object_is_one_row(client):
     "A list of one and the object alone get the same score."
     alone, listed = client.post("/predict", json=FLIGHT), client.post("/predict", json=[FLIGHT])
@@ -74,65 +88,6 @@ def test_an_unknown_category_is_scored_with_a_warning(client):
     assert warnings == [[], ['carrier: unknown category "NK"']]
 
 
-@pytest.mark.parametrize(
-    ("status", "says", "body"),
-    [
-        (400, "expected JSON", b""),
-        (400, "expected JSON", b"   "),
-        (400, "expected JSON", b"{"),
-        (400, "expected JSON", b"[1,]"),
-        (400, "expected JSON", b"{'origin': 'EWR'}"),
-        (400, "expected JSON", BODY + b"x"),
-        (400, "expected JSON", b"\xef\xbb\xbf" + BODY),
-        (400, "expected JSON", BODY.replace(b"EWR", b"\xff\xfe")),
-        (400, "expected JSON", BODY.replace(b"EWR", b"\\ud800")),
-        (400, "expected JSON", BODY.replace(b"719", b"NaN")),
-        (400, "expected JSON", BODY.replace(b"719", b"Infinity")),
-        (400, "expected JSON", BODY.replace(b"719", b"1e400")),
-        (400, "expected JSON", BODY.replace(b"719", b"0719")),
-        (400, "expected JSON", b"[" * 100_000),
-        (422, "expected a list of rows", b"null"),
-        (422, "expected a list of rows", b"[]"),
-        (422, "expected a list of rows", b"7"),
-        (422, "expected a list of rows", b'"EWR"'),
-        (422, "row 1: expected names and values", b"[null]"),
-        (422, "row 2: expected names and values", b"[" + BODY + b", [1, 2]]"),
-        (422, "row 1: distance: expected a number", BODY.replace(b"719", b'"719"')),
-        (422, "row 1: distance: expected a number", BODY.replace(b"719", b"true")),
-        (422, "row 1: distance: expected a number", BODY.replace(b"719", b"9" * 400)),
-        (422, "row 1: distance: expected a number", BODY.replace(b"719", b'{"a": [1]}')),
-        (422, "row 1: distance: expected a number", BODY.replace(b"719", b"null")),
-        (422, "row 1: distance: expected 10 to 6000", BODY.replace(b"719", b"-1")),
-        (422, "row 1: carrier: expected text", BODY.replace(b'"EV"', b"7")),
-        (422, "row 1: departs_at: expected a moment", BODY.replace(b"-04:00", b"")),
-        (422, "row 1: departs_at: expected a moment", BODY.replace(b"2013-07-05", b"2013-02-30")),
-        (422, "row 1: departs_at: expected", BODY.replace(b"2013-07", b"0001-01")),
-        (422, "row 1: carrier: expected a value, got no such column", b'{"origin": "EWR"}'),
-        (422, "row 1: carrier: expected one value, got 2", BODY.replace(b"origin", b"carrier")),
-        (422, "row 2: gate: expected one", b"[" + BODY + b', {"gate": 1, "g\\u0061te": 1}]'),
-        (422, "row 2: gate: expected no such", b"[" + BODY + b"," + BODY[:-1] + b',"gate": 7}]'),
-    ],
-)  # fmt: skip
-def test_bad_rows_are_refused_by_name(client, status, says, body):
-    "Never a 5xx, and never misread: each mistake is named, as a problem (RFC 9457)."
-    answer = client.post("/predict", data=body, content_type=JSON)
-    problem = answer.json
-    assert answer.status_code == status, problem
-    assert answer.content_type == "application/problem+json"
-    assert says in problem["detail"]
-    assert problem["status"] == status and problem["type"] == "about:blank" and problem["title"]
-    assert "Traceback" not in answer.text and "/mlprod" not in answer.text
-
-
-def test_absurd_depth_and_size_within_a_value_are_refused(client):
-    "What is refused is shown shortened, however long or deep it is."
-    deep, digits = b"[" * 900 + b"]" * 900, b"9" * 100_000
-    for value in (deep, digits, b'"' + b"x" * 100_000 + b'"'):
-        answer = client.post("/predict", data=BODY.replace(b"719", value), content_type=JSON)
-        assert answer.status_code in (400, 422), answer.status_code
-        assert len(answer.text) < 1000
-
-
 def test_every_mistake_is_named_with_row_and_column(client):
     "All of them at once, for a program as data and for a person as text."
     rows = [FLIGHT, FLIGHT | {"distance": "far", "origin": None}, FLIGHT | {"distance": 5}]
@@ -142,25 +97,14 @@ def test_every_mistake_is_named_with_row_and_column(client):
     assert len(problem["detail"].splitlines()) == 3
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Content-Type": "application/xml"},
-        {"Content-Type": "application/json; charset=latin-1"},
-        {"Content-Type": JSON, "Content-Encoding": "gzip"},
-        {},
-    ],
-)
-def test_other_content_is_415(client, headers):
-    "Nothing is guessed about a body that does not say what it is."
-    answer = client.post("/predict", data=BODY, headers=headers)
-    assert answer.status_code == 415 and answer.content_type == "application/problem+json"
-
-
-def test_too_large_is_413(client):
-    "A body over the limit is not read at all."
-    answer = client.post("/predict", data=b" " * (16 * 2**20 + 1), content_type=JSON)
-    assert answer.status_code == 413 and answer.content_type == "application/problem+json"
+def test_a_body_is_bounded(client, flights, monkeypatch):
+    "At 4 MB, or at what MAX_BODY_MB says."
+    assert client.post("/predict", data=b" " * 4_000_001, content_type=JSON).status_code == 413
+    monkeypatch.setenv("MAX_BODY_MB", "1")
+    client = create_app(flights, HOME).test_client()
+    for size, status in ((1_000_000, 200), (1_000_001, 413)):
+        answer = client.post("/predict", data=BODY.ljust(size), content_type=JSON)
+        assert answer.status_code == status
 
 
 def test_unknown_addresses_and_methods_are_problems(client):
@@ -179,24 +123,28 @@ def test_a_mistake_of_ours_shows_nothing(flights):
     answer = app.test_client().post("/predict", json=FLIGHT)
     assert answer.status_code == 500 and answer.content_type == "application/problem+json"
     assert "Traceback" not in answer.text and "NoneType" not in answer.text
+    assert answer.json["request_id"] == answer.headers["X-Request-Id"]
 
 
 def test_the_form_is_drawn_from_the_contract(project):
     "Each feature's column has a field with label, unit and limits, filled with the example."
     app = create_app(project[0], HOME)
-    page, artifact = app.test_client().get("/").text, app.extensions["service"].artifact()
+    page, artifact = (
+        app.test_client().get("/").text,
+        app.extensions["service"].in_service.artifact(),
+    )
     for name, column in artifact.features.columns.items():
-        said = artifact.contract["columns"][name]
+        spec = artifact.contract["columns"][name]
         assert f'<label for="{name}">' in page and f'id="{name}"' in page
-        assert said["unit"] is None or f"in {said['unit']}" in page
+        assert spec["unit"] is None or f"in {spec['unit']}" in page
         field = re.search(rf'<(input|select) id="{name}".*?>', page)[0]
-        assert ("required" in field) == (not said["may_be_missing"])
+        assert ("required" in field) == (not spec["may_be_missing"])
         if column.kind == "number":
-            assert f'min="{said["range"][0]}" max="{said["range"][1]}"' in field
+            assert f'min="{spec["range"][0]}" max="{spec["range"][1]}"' in field
         if column.kind == "category":
-            assert all(f">{value}</option>" in page for value in said["values"])
+            assert all(f">{value}</option>" in page for value in spec["values"])
         if column.kind == "moment":
-            assert 'type="datetime-local"' in field and said["timezone"] in page
+            assert 'type="datetime-local"' in field and spec["timezone"] in page
         if column.kind != "category":
             assert f'value="{write_field(artifact.example[name], column)}"' in field
     assert artifact.version in page and "/card" in page and "curl" in page
@@ -206,7 +154,7 @@ def test_the_form_is_drawn_from_the_contract(project):
 def test_the_form_answers_like_the_address_for_programs(project):
     "The same example, the same score, in words and number."
     app = create_app(project[0], HOME)
-    client, artifact = app.test_client(), app.extensions["service"].artifact()
+    client, artifact = app.test_client(), app.extensions["service"].in_service.artifact()
     columns, example = artifact.features.columns, artifact.example
     form = {name: write_field(value, columns[name]) for name, value in example.items()}
     page = client.post("/", data=form)
@@ -238,7 +186,7 @@ def test_the_form_keeps_what_was_typed(client):
     assert "<script" not in page.text and "&lt;script&gt;" in page.text
 
 
-@pytest.mark.parametrize("text", ["nan", "inf", "1e999", "1_000", "٣", "7l9", "--", "9" * 500])
+@pytest.mark.parametrize("text", ["nan", "inf", "1e999", "7l9", "--", "9" * 500])
 def test_the_form_does_not_guess_numbers(client, text):
     "Python reads some of these as numbers; a person did not mean them."
     form = {"departs_at": "2013-07-05T07:15", "origin": "EWR", "carrier": "AA", "distance": text}
@@ -293,7 +241,7 @@ def test_a_damaged_artifact_is_refused(flights, tmp_path, name, spoil):
 
 
 def test_a_broken_new_version_leaves_the_old_one_in_service(flights, tmp_path):
-    "Still ready, with the problem told; and as soon as the pointer is right again, no problem."
+    "Still ready, with the problem named; and as soon as the pointer is right again, no problem."
     folder = shutil.copytree(flights, tmp_path / "artifacts")
     client = create_app(folder, HOME).test_client()
     version = client.get("/readyz").json["version"]
@@ -311,31 +259,61 @@ def test_a_broken_new_version_leaves_the_old_one_in_service(flights, tmp_path):
     assert "problem" not in client.get("/readyz").json
 
 
+def read_lines(path):
+    "The lines of a log, in order."
+    with closing(sqlite3.connect(path)) as log:
+        return log.execute("select id, row, score, label from predictions order by id").fetchall()
+
+
 def test_predictions_are_logged(flights, tmp_path, monkeypatch):
     "Each row has a line with the id of its answer, and with the columns of features only."
     monkeypatch.setenv("PREDICTION_LOG", str(tmp_path / "log.sqlite"))
     app = create_app(flights, HOME)
     rows = [FLIGHT, FLIGHT | {"tail": "N12345", "carrier": "NK"}]
     predictions = app.test_client().post("/predict", json=rows).json["predictions"]
-    app.extensions["writer"].close()
-    with closing(open_log(tmp_path / "log.sqlite")) as log:
-        lines = read_log(log)
-    assert [line["id"] for line in lines] == [prediction["id"] for prediction in predictions]
-    assert [line["score"] for line in lines] == [prediction["score"] for prediction in predictions]
-    assert lines[1]["row"] == FLIGHT | {"carrier": "NK"} and lines[0]["label"] is None
+    app.extensions["service"].log.close()
+    lines = read_lines(tmp_path / "log.sqlite")
+    assert [line[0] for line in lines] == [prediction["id"] for prediction in predictions]
+    assert [line[2] for line in lines] == [prediction["score"] for prediction in predictions]
+    assert json.loads(lines[1][1]) == FLIGHT | {"carrier": "NK"} and lines[0][3] is None
 
 
-def test_the_short_way_and_flask_answer_alike(project):
-    "Plain JSON is answered before Flask; a longer content type takes the long way."
-    folder, model, rows = project
-    client = create_app(folder, HOME).test_client()
-    body, answers = json.dumps(to_json_rows(rows.head(100), model.features)), []
-    for kind in (JSON, JSON + "; charset=utf-8"):
-        answer = client.post("/predict", data=body, content_type=kind)
-        assert answer.status_code == 200 and answer.content_type == JSON
-        assert len(answer.headers["X-Request-Id"]) == 24
-        answers.append([prediction | {"id": ""} for prediction in answer.json["predictions"]])
-    assert answers[0] == answers[1]
+def test_a_row_that_is_refused_is_not_logged(flights, tmp_path, monkeypatch):
+    "Neither are the right rows beside it: nobody got their scores."
+    monkeypatch.setenv("PREDICTION_LOG", str(tmp_path / "log.sqlite"))
+    app = create_app(flights, HOME)
+    client = app.test_client()
+    assert client.post("/predict", json=[FLIGHT, FLIGHT | {"distance": 1}]).status_code == 422
+    assert client.post("/predict", json=FLIGHT).status_code == 200
+    app.extensions["service"].log.close()
+    assert len(read_lines(tmp_path / "log.sqlite")) == 1
+
+
+def test_labels_are_logged_all_or_none(flights, tmp_path, monkeypatch):
+    "One id that nobody knows, or one label that is another one, and nothing is written."
+    monkeypatch.setenv("PREDICTION_LOG", str(tmp_path / "log.sqlite"))
+    app = create_app(flights, HOME)
+    client = app.test_client()
+    predictions = client.post("/predict", json=[FLIGHT] * 3).json["predictions"]
+    late = [{"id": prediction["id"], "label": "late"} for prediction in predictions]
+    assert client.post("/feedback", json=late[0]).json == {"labelled": 1}
+    for wrong, status in (
+        ({"id": "nobody", "label": "late"}, 404),
+        (late[0] | {"label": "on time"}, 409),
+        (late[0] | {"label": "early"}, 422),
+    ):
+        answer = client.post("/feedback", json=[*late[1:], wrong])
+        assert answer.status_code == status and answer.json["detail"]
+        labels = [line[3] for line in read_lines(tmp_path / "log.sqlite")]
+        assert labels == ["late", None, None]
+    assert client.post("/feedback", json=late).json == {"labelled": 3}
+    app.extensions["service"].log.close()
+
+
+def test_without_a_log_feedback_says_so(client):
+    "No id can be known, and the way out is named."
+    answer = client.post("/feedback", json={"id": "a", "label": "late"})
+    assert answer.status_code == 404 and "PREDICTION_LOG" in answer.json["detail"]
 
 
 def test_every_answer_carries_the_id_of_its_request(client):
@@ -348,25 +326,9 @@ def test_every_answer_carries_the_id_of_its_request(client):
     assert answer.json["request_id"] == answer.headers["X-Request-Id"]
 
 
-def test_platforms_are_answered_where_they_ask(flights, monkeypatch):
-    "At the addresses that the environment names, besides the app's own."
-    monkeypatch.setenv("AIP_PREDICT_ROUTE", "/v1/endpoints/7/deployedModels/8:predict")
-    monkeypatch.setenv("AIP_HEALTH_ROUTE", "/v1/endpoints/7/deployedModels/8")
-    monkeypatch.setenv("AWS_LWA_READINESS_CHECK_PATH", "/readyz")
+@pytest.mark.parametrize("name", ["AIP_PREDICT_ROUTE", "AIP_HEALTH_ROUTE"])
+def test_the_environment_adds_no_address(flights, monkeypatch, name):
+    "Platforms can be asked to use the app's own."
+    monkeypatch.setenv(name, "/v1/endpoints/7")
     client = create_app(flights, HOME).test_client()
-    assert client.get("/v1/endpoints/7/deployedModels/8").json["status"] == "ready"
-    for kind in (JSON, JSON + "; charset=utf-8"):
-        body = json.dumps({"instances": [FLIGHT]})
-        path = "/v1/endpoints/7/deployedModels/8:predict"
-        answer = client.post(path, data=body, content_type=kind)
-        assert len(answer.json["predictions"]) == 1
-    assert client.get("/readyz").status_code == 200
-
-
-def test_one_address_may_be_asked_for_health_and_predictions(flights, monkeypatch):
-    "As on Vertex AI, where both are the same unless somebody says otherwise."
-    for name in ("AIP_PREDICT_ROUTE", "AIP_HEALTH_ROUTE"):
-        monkeypatch.setenv(name, "/v1/endpoints/7")
-    client = create_app(flights, HOME).test_client()
-    assert client.get("/v1/endpoints/7").status_code == 200
-    assert client.post("/v1/endpoints/7", json={"instances": [FLIGHT]}).status_code == 200
+    assert client.get("/v1/endpoints/7").status_code == 404

@@ -1,4 +1,8 @@
-"""A lesson builds on earlier lessons only, the app's modules on nothing but themselves."""
+"""A lesson builds on earlier lessons only, the app's modules on nothing but themselves.
+
+The workshop's notebooks, from which the course's machinery and the command line come, stand on all
+lessons and on each other in the order below; no lesson stands on them.
+"""
 
 import ast
 import json
@@ -34,17 +38,30 @@ def find_imports(source):
 
 
 LESSONS = {path.name: read_lesson(path) for path in sorted(NBS.glob("[0-9][0-9]*_*.ipynb"))}
+ORDER = ("system", "reading", "notebooks", "exercises", "checks", "lessons", "adopt", "classroom",
+         "lab", "commands")  # fmt: skip
+WORKSHOP = {name: read_lesson(NBS / "workshop" / f"{name}.ipynb") for name in ORDER}
 
 
-def test_every_module_comes_from_one_lesson():
-    "Two lessons that export the same module would overwrite each other."
-    modules = [module for module, _ in LESSONS.values() if module]
+def test_every_module_comes_from_one_notebook():
+    "Two that export the same module would overwrite each other."
+    modules = [module for module, _ in [*LESSONS.values(), *WORKSHOP.values()] if module]
     assert len(modules) == len(set(modules)) > 0
+
+
+def test_the_workshop_imports_from_lessons_and_from_what_stands_before():
+    "Its order is stated above, and leaves no notebook out."
+    assert {path.stem for path in (NBS / "workshop").glob("*.ipynb")} == set(ORDER)
+    earlier, wrong = {module for module, _ in LESSONS.values()}, []
+    for name, (module, imported) in WORKSHOP.items():
+        wrong += [f"{name} imports {other}" for other in sorted(imported - earlier - {module})]
+        earlier.add(module)
+    assert not wrong, "\n".join(wrong)
 
 
 def test_a_lesson_imports_from_earlier_lessons_only():
     "So the course can be read, and the library understood, from front to back."
-    earlier, wrong = set(), []
+    earlier, wrong = {"mlprod.write"}, []  # it imports nothing of ours
     for name, (module, imported) in LESSONS.items():
         wrong += [f"{name} imports {other}" for other in sorted(imported - earlier - {module})]
         earlier.add(module)

@@ -10,17 +10,17 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mlprod.adopt import write_notebook
-from mlprod.classroom import (
+from mlprod.cli import main
+from mlprod.course.classroom import (
     export_assignments,
     find_submissions,
     grade_folder,
     mark_solution,
     new_lesson,
 )
-from mlprod.cli import main
-from mlprod.course import CourseError, start_lesson, work_file
-from mlprod.exercises import Limits
+from mlprod.course.exercises import Limits
+from mlprod.course.lessons import CourseError, start_lesson, work_file
+from mlprod.notebook import write_notebook
 
 NAME = "11_holes"
 BLANK = 'raise NotImplementedError("Exercise 1: yours to write")'
@@ -89,15 +89,22 @@ def test_a_folder_without_submissions_is_named(course, monkeypatch, capsys):
 
 
 def test_students_are_found_in_every_layout(course):
-    "A folder each, nbgrader's folders, a prefix; checkpoints are not looked at."
+    "A folder each, nbgrader's folders, a prefix; what systems leave is passed over."
     folder = course / "submitted"
     for name in (f"ada/{NAME}.ipynb", f"bob/{NAME}/{NAME}.ipynb", f"cas_{NAME}.ipynb",
-                 f"ada/.ipynb_checkpoints/{NAME}-checkpoint.ipynb", "dov/other.ipynb"):  # fmt: skip
+                 f"ada/.ipynb_checkpoints/{NAME}-checkpoint.ipynb", "dov/other.ipynb",
+                 f"__MACOSX/ada/._{NAME}.ipynb", f"__MACOSX/{NAME}.ipynb", f"ada/._{NAME}.ipynb",
+                 f"ada/older/{NAME}.ipynb"):  # fmt: skip
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("{}")
-    found, strange = find_submissions(course, folder)
+    os.utime(folder / "ada" / "older" / f"{NAME}.ipynb", (0, 0))
+    found, notes = find_submissions(course, folder)
     assert [one.student for one in found] == ["ada", "bob", "cas"]
-    assert [path.name for path in strange] == ["other.ipynb"]
+    assert found[0].path == folder / "ada" / f"{NAME}.ipynb"
+    assert notes == [
+        "no lesson is called so: dov/other.ipynb",
+        f"ada {NAME}: 2 notebooks; the newest counts, ada/{NAME}.ipynb",
+    ]
 
 
 def test_exported_assignments_are_not_written_over(course):

@@ -98,7 +98,7 @@ def test_without_a_command_it_lists_them(tmp_path):
         (["zzz"], "no command 'zzz'; there are run, lessons, serve"),
         (["serve", "--port", "x"], "invalid int value: 'x'"),
         (["run", "-p", "rows"], "expected 2 arguments"),
-        (["run", "--cell-seconds", "0"], "invalid number above 0 value: '0'"),
+        (["run", "--cell-seconds", "0"], "expected a number above 0; got '0'"),
         (["run", "--lesson"], "unrecognized arguments: --lesson"),
     ],
 )

@@ -1,7 +1,9 @@
 # ruff: noqa: E501
 """The contract refuses what would only show up in production."""
 
+import hashlib
 from copy import deepcopy
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -85,43 +87,66 @@ def test_every_key_that_is_needed_is_missed(project, tmp_path):
         (["features", 2], "departure_delay", "features[2]: expected a column available before"),
         (["features", 2], "orign", "features[2]: expected a column; got 'orign' (did you mean 'origin'?)"),
         (["features", 2], "departs_at", "features[2]: expected a moment with one of its parts"),
-        (["features", 2], "carrier", "features: expected each feature once"),
+        (["features", 2], "carrier", "features: expected each item once; got 'carrier' twice"),
         (["features", 2], "flight", "columns.flight.range: expected a value, for it is a feature"),
         (["baseline"], "departs_at.hours", "baseline: expected one of the features"),
         (["target", "from"], "carrier", "target.from: expected a column, a number"),
-        (["target", "labels"], ["a", "b", "c"], "target: expected two labels with 'above'"),
-        (["target", "labels"], ["a", "a"], "target: expected labels that differ"),
+        (["target", "labels"], ["a", "b", "c"], "target.labels: expected two labels with 'above'; got 3"),
+        (["target", "labels"], ["a", "a"], "target.labels: expected each item once; got 'a' twice"),
         (["split", "by"], "origin", "split.by: expected a column, a moment"),
         (["split", "at_random"], 0.3, "split: expected either 'by' with 'test_from', or 'at_random'"),
         (["split", "test_from"], "2013-07-01", "split.test_from: expected"),
         (["columns", "distance", "range"], [6000, 10], "columns.distance.range: expected the lower end"),
-        (["columns", "distance", "range"], ["a", "b"], "columns.distance.range: expected two numbers"),
-        (["columns", "distance", "range"], [1], "columns.distance.range"),
+        (["columns", "distance", "range"], ["a", "b"], "columns.distance.range[1]: expected a number; got 'b'"),
+        (["columns", "distance", "range"], [1], "columns.distance.range[1]: expected a value; got nothing"),
+        (["columns", "distance", "range"], [1, 2, 3], "columns.distance.range: expected at most 2 of them; got [1, 2, 3]"),
+        (["columns", "distance", "range"], 3, "columns.distance.range: expected a list of two; got 3"),
+        (["columns", "distance", "range"], [True, 2], "columns.distance.range[0]: expected a number; got True"),
+        (["columns", "distance", "range"], [0, float("inf")], "columns.distance.range[1]: expected a number; got inf"),
+        (["columns", "departs_at", "range", 0], "2013-01-01", "columns.departs_at.range[0]: expected a moment with its UTC offset, such as 2024-05-31T18:00:00+02:00; got '2013-01-01'"),
+        (["columns", "departs_at", "range", 0], date(2013, 1, 1), "columns.departs_at.range[0]: expected a moment with its UTC offset, such as 2024-05-31T18:00:00+02:00; got '2013-01-01'"),
+        (["columns", "departs_at", "example"], 20130705, "columns.departs_at.example: expected a moment"),
+        (["columns", "departs_at", "example"], "2034-01-01T00:00:01Z", "columns.departs_at.example: expected a moment within the range; got 2034"),
+        (["columns", "departs_at", "kind"], "number", "columns.departs_at.timezone: expected no such key for this kind"),
+        (["columns", "distance", "kind"], None, "columns.distance.kind: expected one of number, category, moment; got None"),
+        (["columns", "distance"], 7, "columns.distance: expected keys and values; got 7"),
         (["columns", "distance", "kind"], "numeric", "columns.distance.kind: expected one of number,"),
         (["columns", "distance", "uint"], "km", "columns.distance.uint: expected a known key; got 'uint' (did you mean 'unit'?)"),
         (["columns", "distance", "may_be_missing"], "no", "columns.distance.may_be_missing: expected"),
-        (["columns", "distance", "values"], ["a"], "columns.distance.values: expected a range"),
+        (["columns", "distance", "values"], ["a"], "columns.distance.values: expected no such key for this kind; got ['a']"),
         (["columns", "distance", "example"], 9, "columns.distance.example: expected a number within"),
         (["columns", "distance", "personal"], "yes", "columns.distance.personal: expected"),
         (["columns", "distance", "persnal"], True, "columns.distance.persnal: expected a known key; got 'persnal' (did you mean 'personal'?)"),
         (["life", "keep_days"], 0, "life.keep_days: expected greater than 0; got 0"),
-        (["life", "keep_days"], 1.5, "life.keep_days: expected a valid integer; got 1.5"),
-        (["life", "keep_days"], True, "life.keep_days: expected a valid integer; got True"),
-        (["life", "keep_days"], "90", "life.keep_days: expected a valid integer; got '90'"),
-        (["columns", "origin", "values"], ["EWR", "EWR"], "columns.origin.values: expected each value once"),
-        (["columns", "origin", "values"], ["EWR", True], "columns.origin.values[1]: expected"),
+        (["life", "keep_days"], 1.5, "life.keep_days: expected a whole number; got 1.5"),
+        (["life", "keep_days"], True, "life.keep_days: expected a whole number; got True"),
+        (["life", "keep_days"], "90", "life.keep_days: expected a whole number; got '90'"),
+        (["columns", "origin", "values"], ["EWR", "EWR"], "columns.origin.values: expected each item once; got 'EWR' twice"),
+        (["columns", "origin", "values"], ["EWR", True], "columns.origin.values[1]: expected text; got True"),
+        (["columns", "origin", "values"], [], "columns.origin.values: expected at least 1 of them; got []"),
+        (["columns", "origin", "range"], [1, 2], "columns.origin.range: expected no such key for this kind"),
+        (["columns", "origin", "example"], "JKF", "columns.origin.example: expected one of the values; got 'JKF'"),
+        (["columns", "origin", "timezone"], "Europe/Paris", "columns.origin.timezone: expected no such key"),
         (["columns", "departs_at", "timezone"], "Mars/Base", "columns.departs_at.timezone: expected a name"),
         (["columns", "departs_at", "timezone"], "../../etc/passwd", "columns.departs_at.timezone"),
         (["decision", "capacity"], 10, "decision.capacity: expected"),
         (["decision", "capacity"], float("nan"), "decision.capacity: expected"),
         (["behaviour", 0, "feature"], "distnce", "behaviour[0].feature: expected one of the features"),
-        (["behaviour", 0, "from"], "far", "behaviour[0].from: expected a number"),
-        (["limits", "floors", "acu"], 0.6, "limits.floors.acu"),
+        (["behaviour", 0, "from"], "far", "behaviour[0].from: expected a number; got 'far'"),
+        (["behaviour", 0, "to"], True, "behaviour[0].to: expected a number; got True"),
+        (["behaviour", 0, "feature"], "origin", "behaviour[0].from: expected one of the values; got 719"),
+        (["limits", "floors", "acu"], 0.6, "limits.floors.acu: expected one of auc, average_precision, accuracy"),
+        (["limits", "floors", "auc"], "0.6", "limits.floors.auc: expected a number; got '0.6'"),
+        (["limits", "floors", "auc"], float("nan"), "limits.floors.auc: expected a number; got nan"),
+        (["decision", "value", "cost"], float("inf"), "decision.value.cost: expected a number; got inf"),
+        (["features", 1], 7, "features[1]: expected text; got 7"),
+        (["title"], "", "title: expected text; got ''"),
+        (["decision"], "later", "decision: expected keys and values; got 'later'"),
         (["limits", "slices", "columns"], ["orign"], "limits.slices.columns[0]: expected a column, a category; got 'orign' (did you mean 'origin'?)"),
         (["project"], "../elsewhere", "project: expected"),
-        (["columns"], "none", "columns: expected"),
-        (["features"], [], "features: expected"),
-        (["behaviour"], [3], "behaviour[0]: expected"),
+        (["columns"], "none", "columns: expected keys and values; got 'none'"),
+        (["features"], [], "features: expected at least 1 of them; got []"),
+        (["behaviour"], [3], "behaviour[0]: expected keys and values; got 3"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_place(place, value, said, change):
@@ -130,16 +155,83 @@ def test_a_mistake_is_named_with_its_place(place, value, said, change):
     assert any(problem.startswith(said) for problem in problems), problems
 
 
-def test_all_mistakes_come_at_once(change):
-    "A mistake of type in one part hides no leak in another."
+def test_all_mistakes_of_the_parts_come_at_once(change):
+    "A mistake in one part, or in one column, hides none in another."
     problems = change(
         "flights",
         (["decision", "capacity"], "ten"),
         (["columns", "origin", "kind"], "categry"),
-        (["features", 3], "departure_delay"),
+        (["columns", "distance", "range"], [2, 1]),
+        (["life", "keep_days"], 0),
     )
-    places = {problem.split(":")[0] for problem in problems}
-    assert {"decision.capacity", "columns.origin.kind", "features[3]"} <= places
+    assert sorted(problem.split(":")[0] for problem in problems) == [
+        "columns.distance.range", "columns.origin.kind", "decision.capacity", "life.keep_days",
+    ]  # fmt: skip
+
+
+def test_all_mistakes_between_the_parts_come_at_once(change):
+    "Where each part is right by itself, no leak hides another, nor a reference to nothing."
+    problems = change(
+        "flights",
+        (["features", 3], "departure_delay"),
+        (["features", 4], "late"),
+        (["split", "by"], "origin"),
+        (["baseline"], "distance"),
+    )
+    places = [problem.split(":")[0] for problem in problems]
+    assert places == ["features[3]", "features[4]", "split.by", "baseline", "behaviour[0].feature"]
+
+
+PLACES = [
+    ([], "titel"), (["decision"], "capacty"), (["decision", "value"], "cots"), (["target"], "form"),
+    (["data"], "smaple"), (["split"], "test_form"), (["columns", "origin"], "exmaple"),
+    (["behaviour", 0], "wihtin"), (["limits"], "slcies"), (["limits", "slices"], "min_row"),
+    (["limits", "parity"], "filps"), (["life"], "roll_bakc"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("place", "key"), PLACES, ids=[key for _, key in PLACES])
+def test_a_misspelt_key_comes_with_the_one_that_was_meant(place, key, change):
+    "In each part of the contract, by the keys that this part may have."
+    said = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in [*place, key])[1:]
+    (problem,) = change("flights", ([*place, key], 1))
+    assert problem.startswith(f"{said}: expected a known key; got '{key}' (did you mean '")
+
+
+def test_a_column_may_be_called_like_a_part_of_the_contract(change):
+    "Its mistakes are still those of a column."
+    column = {"kind": "number", "description": "a column", "available": "after", "uint": "km"}
+    for name in ("decision", "columns", "number"):
+        said = f"columns.{name}.uint: expected a known key; got 'uint' (did you mean 'unit'?)"
+        assert change("flights", (["columns", name], column)) == [said]
+
+
+# What artifacts keep, and what their versions are computed from: a change here changes both.
+KEPT = {
+    "flights": "c61e496eac697aba3b711bf417fcb2aeee7ed14bff1e2414a68f2608e0d09b7f",
+    "penguins": "b77388f02ee3c4ec34db6c54dae130152de07867049882c72212d083b6fc09ce",
+}
+
+
+@pytest.mark.parametrize("project", PROJECTS)
+def test_an_artifact_keeps_the_same_bytes_of_a_contract(project):
+    "Whatever the classes look like inside, contract.json of the same page is the same."
+    contract = read_contract(DATA / project / "contract.yaml")
+    kept = contract.model_dump_json(by_alias=True).encode()
+    assert hashlib.sha256(kept).hexdigest() == KEPT[project], kept.decode()
+
+
+def test_every_column_is_kept_with_every_key():
+    "Keys that a kind does not have are null, so programs may read them; numbers and moments stay."
+    columns = read_contract(DATA / "flights/contract.yaml").model_dump(mode="json")["columns"]
+    assert columns["distance"] == {
+        "kind": "number", "description": "distance between the airports", "unit": "miles",
+        "available": "before", "may_be_missing": False, "personal": False, "range": [10, 6000],
+        "values": None, "timezone": None, "example": 719,
+    }  # fmt: skip
+    assert [type(end) for end in columns["distance"]["range"]] == [int, int]
+    assert columns["departs_at"]["range"] == ["2013-01-01T00:00:00Z", "2034-01-01T00:00:00Z"]
+    assert all(list(column) == list(columns["distance"]) for column in columns.values())
 
 
 def test_what_is_personal_and_how_long_it_is_kept_may_stay_unsaid(change, tmp_path):

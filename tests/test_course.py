@@ -1,6 +1,7 @@
 """Working through the course: whatever a learner does, one clear line, and nothing is lost."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -9,9 +10,11 @@ import time
 import nbformat
 import pytest
 
-from mlprod.classroom import new_lesson
 from mlprod.cli import main
-from mlprod.course import (
+from mlprod.course.checks import check_answers
+from mlprod.course.classroom import new_lesson
+from mlprod.course.exercises import ExerciseError, Limits, blank_answer, read_lesson
+from mlprod.course.lessons import (
     CourseError,
     check_lesson,
     find_lesson,
@@ -23,7 +26,6 @@ from mlprod.course import (
     start_lesson,
     work_file,
 )
-from mlprod.exercises import Limits, blank_answer, check_answers, read_lesson
 
 NAME = "11_holes"
 RIGHT = "return sum(v is None for v in values) / (len(values) or 1)"
@@ -124,7 +126,7 @@ def test_checks_of_the_copy_do_not_count(course):
     outcome = check_lesson(course, NAME)
 
     assert not any(v.passed for found in outcome.verdicts.values() for v in found)
-    assert outcome.notes == (
+    assert outcome.answers.notes == (
         "the check 'missing values are counted' was changed: the lesson's own counts",
         "the check 'an empty column is no error' was changed: the lesson's own counts",
         "the check 'a rumour is refused' is gone: the lesson's own counts",
@@ -146,13 +148,134 @@ def test_an_answer_is_found_wherever_it_is_moved_to(course):
     assert check_lesson(course, NAME, 1).passed
 
 
+def without_ids(notebook):
+    "As a program of format 4.0 saves it."
+    for cell in notebook["cells"]:
+        cell.pop("id", None)
+    notebook["nbformat_minor"] = 0
+
+
+def as_colab(notebook):
+    "Ids among the metadata, format 4.0, a cell of its own on top."
+    for cell in notebook["cells"]:
+        cell["metadata"]["id"] = cell.pop("id")
+    notebook["cells"].insert(0, {"cell_type": "code", "source": ["!ls"], "metadata": {"id": "x"},
+                                 "outputs": [], "execution_count": 1})  # fmt: skip
+    notebook["nbformat_minor"] = 0
+
+
+def as_vscode(notebook):
+    "Format 4.2, sources as one text, languages in the metadata."
+    without_ids(notebook)
+    for cell in notebook["cells"]:
+        cell["source"] = "".join(cell["source"])
+        cell["metadata"]["vscode"] = {"languageId": "python"}
+    notebook["nbformat_minor"] = 2
+
+
+def as_new_ids(notebook):
+    "Every cell copied into a new notebook: ids that the lesson does not know."
+    for number, cell in enumerate(notebook["cells"]):
+        cell["id"] = f"copied-{number}"
+
+
+def as_saved(notebook):
+    "JupyterLab's own, format 4.5."
+
+
+SAVERS = [as_saved, without_ids, as_colab, as_vscode, as_new_ids]
+
+
+@pytest.mark.parametrize("save", SAVERS, ids=lambda save: save.__name__)
+@pytest.mark.parametrize("place", ["in the blank", "below the blank", "with a helper above"])
+def test_an_answer_counts_wherever_and_however_it_was_saved(course, capsys, save, place):
+    "What running the notebook would define decides, and a wrong answer stays wrong."
+    path = work_file(course, NAME)
+    notebook = json.loads(path.read_text())
+    cells = notebook["cells"]
+    index = next(i for i, cell in enumerate(cells) if BLANK in "".join(cell["source"]))
+    blank = "".join(cells[index]["source"])
+    body = "return count(values) / (len(values) or 1)" if "helper" in place else RIGHT
+    answer = blank.replace(BLANK, body)
+    helper = {"cell_type": "code", "id": "mine", "metadata": {}, "outputs": [],
+              "execution_count": None, "source": "def count(values):\n    return "
+              "sum(v is None for v in values)\n"}  # fmt: skip
+    if place == "below the blank":
+        cells.insert(index + 1, helper | {"source": answer})
+    else:
+        cells[index]["source"] = answer
+    if place == "with a helper above":
+        cells.insert(2, helper)
+    save(notebook)
+
+    for most_missing, status in ((0.6, 0), (0.1, 1)):
+        for cell in notebook["cells"]:
+            cell["source"] = re.sub(
+                r"most_missing = (\.\.\.|[\d.]+)  #",
+                f"most_missing = {most_missing}  #",
+                "".join(cell["source"]),
+            )
+        path.write_text(json.dumps(notebook))
+        found, said = lesson(capsys, "check", "11")
+        assert found == status, said
+        assert "passed   Exercise 1" in said and "note:" not in said, said
+
+
+def test_an_answer_may_use_a_cell_of_the_lesson(course, capsys):
+    "One that the checks do not run by themselves: the notebook would have it, so they have it."
+    path = course / "nbs" / f"{NAME}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.insert(3, nbformat.v4.new_code_cell("nothing = None\nprint('shown')"))
+    nbformat.write(notebook, path)
+    lesson(capsys, "start", "11", "--again")
+    edit(course, BLANK, RIGHT.replace("is None", "is nothing"))
+    status, said = lesson(capsys, "check", "11", "1")
+    assert status == 0, said
+    assert "not adopted: exercise 1 uses a cell that the library does not have, 'nothing =" in (
+        edit(course, "most_missing = ...", "most_missing = 0.6")
+        and lesson(capsys, "adopt", "11")[1]
+    )
+
+
+def test_a_check_says_which_save_it_read_and_what_comes_next(course, capsys):
+    "File and time; the exercise that is open, after one that has passed."
+    edit(course, BLANK, RIGHT)
+    said = lesson(capsys, "check", "11", "1")[1]
+    assert re.match(rf"work/{NAME}\.ipynb, saved at \d\d:\d\d:\d\d\n", said)
+    assert "next: exercise 2, " in said and "mlprod lesson hint 11 2" in said
+
+
+def test_a_lesson_without_exercises_says_what_it_is(course, capsys):
+    "It is in the list, and cannot be started."
+    cells = [nbformat.v4.new_markdown_cell("# The line\n\n*CI · optional · 20 minutes*")]
+    path = course / "nbs" / "18_run.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    status, said = lesson(capsys, "start", "18")
+    assert status == 1 and "lesson 18 is 'The line', and has no exercises" in said
+    said = lesson(capsys, "list")[1]
+    assert re.search(r"^18 +The line +CI +optional +20  none$", said, re.MULTILINE), said
+    assert "optional 0 hours" in said
+
+
+def test_a_cell_of_the_lesson_that_breaks_is_named_and_not_shown(course):
+    "Its text may be a solution."
+    path = course / "nbs" / f"{NAME}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.insert(3, nbformat.v4.new_code_cell("#| export\nsecret = undefined_name"))
+    nbformat.write(notebook, path)
+    with pytest.raises(ExerciseError) as error:
+        check_answers(read_lesson(path), {1: ["share_missing = len"]}, course)
+    assert "NameError" in str(error.value) and "secret" not in str(error.value)
+    assert re.search(r"11_holes, cell 4 \(.*\): ", str(error.value))
+
+
 def test_edits_elsewhere_do_not_count_and_are_named(course):
     "The lesson's own cells run; imports that were changed are said to be."
     edit(course, "from collections.abc import Sequence", "from collections.abc import Sized")
     edit(course, BLANK, RIGHT)
     outcome = check_lesson(course, NAME, 1)
     assert outcome.passed
-    assert outcome.notes == (
+    assert outcome.answers.notes == (
         "the cell 'from collections.abc import Sequence' was changed: the lesson's own counts",
     )
 
@@ -231,9 +354,10 @@ def test_the_course_from_start_to_done(course, capsys):
     edit(course, "most_missing = ...", "most_missing = 0.6")
     status, said = lesson(capsys, "check", "11")
     assert status == 0 and "Lesson 11 is done. Well worked." in said
-    assert "-most_missing = 0.6  # share of a column\n+most_missing = 0.5" in lesson(
-        capsys, "solution", "11", "2"
-    )[1]
+    assert (
+        "-most_missing = 0.6  # share of a column\n+most_missing = 0.5"
+        in lesson(capsys, "solution", "11", "2")[1]
+    )
     assert "2 of 2 xx    done" in lesson(capsys, "list")[1]
 
     facts = json.loads((course / "work" / "progress.json").read_text())[NAME]

@@ -11,6 +11,7 @@ from mlprod.data import (
     describe_health,
     find_leaks,
     hash_file,
+    read_column,
     read_rows,
     split_rows,
     take_labels,
@@ -87,6 +88,8 @@ def test_missing_and_unknown_columns_are_named(birds, penguins, tmp_path):
         ("body_mass", "heavy", "body_mass: expected a number; got 'heavy' in row 2"),
         ("body_mass", "True", "body_mass: expected a number; got 'True' in row 2"),
         ("body_mass", "3,700", "body_mass: expected a number; got '3,700' in row 2"),
+        ("body_mass", "-inf", "body_mass: expected a number; got '-inf' in row 2"),
+        ("body_mass", "1e999", "body_mass: expected a number; got '1e999' in row 2"),
     ],
 )
 def test_text_among_numbers_is_refused_in_csv(birds, penguins, tmp_path, column, value, said):
@@ -104,6 +107,10 @@ def test_text_among_numbers_is_refused_in_csv(birds, penguins, tmp_path, column,
         ({"distance": "719"}, "distance: expected a number; got '719' in row 1"),
         ({"distance": True}, "distance: expected a number; got True (bool) in row 1"),
         ({"carrier": 7}, "carrier: expected text; got 7 (int64) in row 1"),
+        (
+            {"air_time": [1.0, np.inf]},
+            "air_time: expected a number; got inf (float64) in row 2",
+        ),
         ({"departs_at": "2013-01-01T10:00Z"}, None),
         (
             {"departs_at": pd.Timestamp("2013-01-01")},
@@ -200,9 +207,54 @@ def test_a_label_is_derived_exactly_at_its_border(flights):
 
 
 def test_a_category_that_is_no_label_is_refused(penguins):
-    "With the nearest label."
-    with pytest.raises(DataError, match="got 'Gento' .did you mean 'Gentoo'"):
+    "With the nearest label, and the row."
+    with pytest.raises(DataError, match="got 'Gento' .did you mean 'Gentoo'.. in row 2"):
         take_labels(pd.DataFrame({"species": ["Adelie", "Gento"]}), penguins)
+
+
+@pytest.mark.parametrize("delay", [np.inf, -np.inf])
+def test_what_is_infinite_is_no_label(flights, delay):
+    "Neither late nor on time: whoever divided by zero hears of it."
+    rows = pd.DataFrame({"arrival_delay": [0.0, delay]})
+    with pytest.raises(DataError, match="arrival_delay: expected a finite number; got -?inf"):
+        take_labels(rows, flights)
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.parquet"])
+def test_a_bad_value_is_named_by_its_row_in_the_file(sample, flights, tmp_path, name):
+    "Whatever is sorted, left out or split before somebody notices; with the key that allows it."
+    rows = sample.head(100).sample(frac=1, random_state=1).reset_index(drop=True)
+    rows["arrival_delay"] = rows["arrival_delay"].where(rows.index > 20)  # rows without a label
+    rows.loc[59, ["distance", "arrival_delay"]] = [7, 3.0]
+    rows.loc[70, ["distance", "carrier", "arrival_delay"]] = [6001, None, 3.0]
+    path = tmp_path / name
+    rows.to_csv(path, index=False) if name == "rows.csv" else rows.to_parquet(path)
+    with pytest.raises(DataError) as caught:
+        split_rows(read_rows(path, flights), flights, seed=1)
+    assert str(caught.value).replace("7.0 in", "7 in").splitlines() == [
+        "carrier: expected a value; got nothing in row 71 "
+        "(the contract's columns.carrier.may_be_missing)",
+        "distance: expected 10 to 6000; got 7 in row 60 and 1 more "
+        "(the contract's columns.distance.range)",
+    ]
+
+
+def test_a_feature_at_the_end_of_its_range_is_allowed(sample, flights):
+    "Ends are included, and what the model does not see may be anything."
+    rows = sample.assign(distance=6000, flight=10**9)
+    rows.loc[rows.index[::2], "distance"] = 10
+    assert sum(map(len, split_rows(rows, flights, seed=1))) > 4000
+
+
+def test_moments_are_read_as_the_contract_reads_them(flights):
+    "Every way in which ISO 8601 writes an offset; a moment of another kind is refused."
+    moments = ["2013-01-01T10:00Z", "20130101T100000+0000", "2013-01-01 05:00:00-05:00"]
+    column = flights.columns["departs_at"]
+    read = read_column(pd.Series(moments, name="departs_at"), column, was_text=True)
+    assert read.nunique() == 1 and str(read.dtype) == "datetime64[us, UTC]"
+    for moment in ("2013-01-01", "2013-01-01T10:00", "10:00Z", "yesterday"):
+        with pytest.raises(DataError, match=f"got '{moment}' in row 2"):
+            read_column(pd.Series([None, moment], name="departs_at"), column, was_text=True)
 
 
 def test_no_test_row_lies_before_a_train_row(sample, flights):
@@ -228,7 +280,7 @@ def test_a_random_split_keeps_the_shares_and_follows_the_seed(birds, penguins):
     [
         ({"arrival_delay": 0.0}, "target late: expected at least 1 train rows of each label"),
         ({"arrival_delay": np.nan}, "split.test_from: expected rows from .* on; got none"),
-        ({"departs_at": pd.NaT}, "departs_at: expected a moment in each row"),
+        ({"departs_at": pd.NaT}, "departs_at: expected a moment .* label; got none in row 1$"),
     ],
 )
 def test_rows_that_cannot_be_split_are_refused(sample, flights, change, said):

@@ -22,7 +22,7 @@ from make_artifacts import BROWSER, ROOT, fetch, make_artifact
 from ruamel.yaml import YAML
 
 from mlprod.app.model import load_artifact
-from mlprod.app.rows import check_rows, encode_rows
+from mlprod.app.rows import check_rows
 from mlprod.generate import generate_app
 
 HOME = ROOT / "mlprod" / "files" / "app"  # where the files for the platforms are written
@@ -90,9 +90,9 @@ def example(app):
     "A row, and the prediction that it has to get."
     (folder,) = (path for path in (app / "artifacts").iterdir() if path.is_dir())
     artifact = load_artifact(folder)
-    matrix, _ = encode_rows(check_rows([artifact.example], artifact.features), artifact.features)
-    (score,), (decision,) = artifact.decide(artifact.score(matrix))
-    return artifact.example, score, decision
+    rows = check_rows([artifact.example], artifact.features)
+    (prediction,), _ = artifact.predict(rows, "example")
+    return artifact.example, prediction.score, prediction.decision
 
 
 def free_port(wanted=0):
@@ -136,11 +136,11 @@ def running(app, port, python=sys.executable, arguments=(), user=None, **environ
                 process.wait()
 
 
-def ask(address, example, body=None, kind="application/json"):
+def ask(address, example, body=None):
     "Ask for one prediction, and see that it is the right one."
     row, score, decision = example
     body = json.dumps([row]).encode() if body is None else body
-    status, answered, reply = fetch(address, body, Content_Type=kind)
+    status, answered, reply = fetch(address, body, Content_Type="application/json")
     assert (status, answered) == (200, "application/json"), reply
     (prediction,) = json.loads(reply)["predictions"]
     assert abs(prediction["score"] - score) < 1e-6 and prediction["decision"] == decision
@@ -171,38 +171,37 @@ def test_a_space_finds_the_app_on_its_port(app, example):
 
 
 def test_sagemaker_says_serve(app, example):
-    "It gives the argument `serve`, no port, and sends JSON or CSV to /invocations."
+    "It gives the argument `serve`, no port, and sends JSON to /invocations."
     port = free_port(8080)
     taken = {} if port == 8080 else {"PORT": str(port)}
-    row = example[0]
-    lines = f"{','.join(row)}\n{','.join(map(str, row.values()))}\n".encode()
     with running(app, port, arguments=["serve"], WORKERS="1", **taken) as address:
         assert fetch(address + "/ping")[0] == 200
         ask(address + "/invocations", example)
-        ask(address + "/invocations", example, lines, "text/csv")
 
 
-ENDPOINT = "/v1/endpoints/1234567890/deployedModels/987:predict"
-
-
-@pytest.mark.parametrize(
-    "health, predict", [(ENDPOINT, ENDPOINT), ("/readyz", "/predict")], ids=["its own", "ours"]
-)
-def test_vertex_says_port_and_routes(app, example, health, predict):
-    "Its default is one address for both health and predictions; rows come as instances."
+def test_vertex_asks_at_the_routes_that_it_was_told(app, example):
+    "They and the port are flags of the upload; rows come as instances."
+    told = re.search(r"ai models upload.*?\n\n?gcloud", (HOME / "DEPLOY.md").read_text(), re.S)[0]
+    flags = dict(re.findall(r"--container-(ports|health-route|predict-route) (\S+)", told))
+    assert flags["ports"] == str(IMAGE_PORT)
     port = free_port()
-    routes = {"AIP_HEALTH_ROUTE": health, "AIP_PREDICT_ROUTE": predict}
-    with running(app, port, AIP_HTTP_PORT=str(port), WORKERS="1", **routes) as address:
-        assert fetch(address + health)[0] == 200
-        ask(address + predict, example, json.dumps({"instances": [example[0]]}).encode())
+    vertex = {"AIP_HTTP_PORT": "1", "AIP_HEALTH_ROUTE": "a", "AIP_PREDICT_ROUTE": "b"}
+    with running(app, port, PORT=str(port), WORKERS="1", **vertex) as address:
+        assert fetch(address + flags["health-route"])[0] == 200
+        body = json.dumps({"instances": [example[0]]}).encode()
+        ask(address + flags["predict-route"], example, body)
 
 
-def test_lambda_says_port_and_readiness(app, example):
-    "The web adapter waits for its path, then passes requests on."
+def test_lambda_asks_at_the_port_and_path_that_it_was_told(app, example):
+    "The web adapter waits for its path, then passes requests on; the app listens at PORT."
+    text = (HOME / "DEPLOY.md").read_text()
+    variables = dict(
+        re.findall(r"(\w+)=([^,}]+)", re.search(r"Variables=\{(.*?)\}'", text)[1] + "}")
+    )
+    assert variables["PORT"] == variables["AWS_LWA_PORT"]
     port = free_port()
-    adapter = {"AWS_LWA_PORT": str(port), "AWS_LWA_READINESS_CHECK_PATH": "/lambda/ready"}
-    with running(app, port, AWS_LAMBDA_FUNCTION_NAME="app", WORKERS="1", **adapter) as address:
-        assert fetch(address + "/lambda/ready")[0] == 200
+    with running(app, port, **variables | {"PORT": str(port)}) as address:
+        assert fetch(address + variables["AWS_LWA_READINESS_CHECK_PATH"])[0] == 200
         ask(address + "/predict", example)
 
 

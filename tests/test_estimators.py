@@ -1,5 +1,10 @@
 """Every estimator of the table converts to ONNX and says the same, with two labels and three."""
 
+import hashlib
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
@@ -12,18 +17,21 @@ from threadpoolctl import threadpool_limits
 
 from mlprod.app.rows import MISSING, UNKNOWN, Column, Features
 from mlprod.contract import read_contract
+from mlprod.data import read_rows, split_rows
 from mlprod.evaluate import choose_threshold
+from mlprod.frames import encode_frame
 from mlprod.package import (
     ConversionError,
     ParityError,
     check_parity,
     convert_model,
-    find_hist_trees,
+    find_parts,
     floor_to_float32,
     make_exact,
+    open_session,
     run_model,
 )
-from mlprod.train import ESTIMATORS, Trained, make_estimator
+from mlprod.train import ESTIMATORS, Trained, encode_train, make_estimator
 
 N_ROWS = 1500
 FEWER = dict.fromkeys(("hist_gradient_boosting", "calibrated"), {"max_iter": 30})  # quick
@@ -98,10 +106,88 @@ def test_each_estimator_of_the_table_says_the_same_as_onnx(name, n_labels, contr
     assert convert_model(model) == written
 
 
+SIZES = [2, 3, 7, 15, 16, 17, 31, 33, 64, 100, 257, 1000]  # around what vector units hold
+
+
+def assert_same_bits(model: Trained, matrix: np.ndarray) -> None:
+    "Score the rows in batches of every size, and compare with each row alone."
+    session = open_session(convert_model(model))
+
+    def score(size: int) -> np.ndarray:
+        parts = np.split(matrix, range(size, len(matrix), size))
+        return np.concatenate([session.run(["scores"], {"rows": part})[0] for part in parts])
+
+    alone = score(1)
+    differ = {size: int((score(size) != alone).any(axis=1).sum()) for size in SIZES}
+    assert alone.dtype == np.float32 and not any(differ.values()), differ
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("n_labels", [2, 3])
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_a_row_has_the_same_bits_alone_and_in_any_batch(name, n_labels):
+    "Whatever order the processor adds in; with missing values and numbers beyond 2^24."
+    model = fit(make_estimator(name, FEATURES, 1, **FEWER.get(name, {})), n_labels, name)
+
+    assert_same_bits(model, make_matrix(2))
+
+
+@pytest.fixture(scope="module", params=["flights", "penguins"])
+def project(request, root):
+    "The features and labels of a project, its train rows, and the matrix of its test rows."
+    contract = read_contract(root / f"data/{request.param}/contract.yaml")
+    file = contract.data.sample or contract.data.rows
+    rows = read_rows(root / "data" / request.param / file, contract)
+    train_rows, test_rows = split_rows(rows, contract, seed=0)
+    _, matrix, labels, features = encode_train(train_rows, contract)
+    return features, contract.target.labels, matrix, labels, encode_frame(test_rows, features)[0]
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_the_rows_of_each_project_have_the_same_bits_alone_and_in_any_batch(name, project):
+    "One request or a file of rows: the logged score can be computed again, bit by bit."
+    features, names, matrix, labels, rows = project
+    estimator = make_estimator(name, features, 1, **FEWER.get(name, {})).fit(matrix, labels)
+
+    assert_same_bits(Trained(name, estimator, features, names, {}, 1, None, labels), rows)
+
+
+def hash_models() -> str:
+    "The SHA-256 of each model with weights, trained and converted anew."
+    models = [fit(make_estimator(name, FEATURES, 1), 3) for name in ("logistic", "ridge", "mlp")]
+    return " ".join(hashlib.sha256(convert_model(model)).hexdigest() for model in models)
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_models_with_weights_are_the_same_bytes_on_a_lesser_processor(root):
+    "NumPy without its vector units adds in another order; the version must not tell."
+    units = " ".join(np.show_config("dicts")["SIMD Extensions"].get("found", []))
+    code = "import sys; sys.path.insert(0, 'tests'); import test_estimators as t"
+    lesser = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", f"{code}; print(t.hash_models())"],
+        cwd=root, env=os.environ | {"NPY_DISABLE_CPU_FEATURES": units},
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+
+    assert lesser.stdout.strip() == hash_models()
+
+
+def find_boosted(estimator) -> list[HistGradientBoostingClassifier]:
+    "Every fitted HistGradientBoosting in an estimator."
+    return [part for part in find_parts(estimator) if hasattr(part, "_predictors")]
+
+
+def find_nodes(estimator) -> list[np.ndarray]:
+    "The nodes of each of their trees."
+    boosted = find_boosted(estimator)
+    return [tree.nodes for part in boosted for trees in part._predictors for tree in trees]
+
+
 def thresholds_of(estimator) -> list[tuple[np.ndarray, np.ndarray]]:
     "The features and thresholds of every tree, before anything is rounded."
     found = []
-    for nodes in find_hist_trees(estimator):
+    for nodes in find_nodes(estimator):
         inner = nodes[nodes["is_leaf"] == 0]
         found.append((inner["feature_idx"], inner["num_threshold"]))
     forest = estimator[-1] if hasattr(estimator, "steps") else estimator
@@ -146,13 +232,14 @@ def test_no_row_changes_sides_one_step_from_any_threshold(name, n_labels):
 def test_rounding_the_thresholds_changes_no_score_of_scikit_learn(name):
     "Rounding works on a copy, and the copy gives the same scores to the bit."
     model = fit(make_estimator(name, FEATURES, 1, max_iter=30), 3, name)
-    before = [nodes["num_threshold"].copy() for nodes in find_hist_trees(model.estimator)]
+    before = [nodes["num_threshold"].copy() for nodes in find_nodes(model.estimator)]
     rows = make_matrix(5)
     exact = make_exact(model.estimator)
 
-    assert (exact.predict_proba(rows) == model.estimator.predict_proba(rows)).all()
-    after = [nodes["num_threshold"] for nodes in find_hist_trees(model.estimator)]
-    rounded = [nodes["num_threshold"] for nodes in find_hist_trees(exact)]
+    for old, new in zip(find_boosted(model.estimator), find_boosted(exact), strict=True):
+        assert (new.predict_proba(rows) == old.predict_proba(rows)).all()
+    after = [nodes["num_threshold"] for nodes in find_nodes(model.estimator)]
+    rounded = [nodes["num_threshold"] for nodes in find_nodes(exact)]
     assert len(before) > 0 and all(map(np.array_equal, before, after))
     assert not all(map(np.array_equal, before, rounded))
 

@@ -12,35 +12,72 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import onnx
 import pytest
-from make_artifacts import fetch, make_artifact, serving, to_json_rows
+from make_artifacts import fetch, serving
 
-from mlprod.app.model import load_artifact
-from mlprod.app.service import read_pointer
-from mlprod.frames import encode_frame
+from mlprod.app.model import FILES, load_artifact, read_pointer
+from mlprod.app.rows import check_rows
 from mlprod.generate import generate_app
-from mlprod.package import FILES, hash_bytes, name_version, promote, roll_back, to_json
+from mlprod.package import hash_bytes, name_version, promote, roll_back, to_json
 
 JSON = {"Content_Type": "application/json"}
 SIGNED = (*FILES, "manifest.json")
 
 
+def reverse_labels(model):
+    "The same model with the scores of its labels in reverse order, so that every score is another."
+    changed = onnx.load_from_string(model)
+    graph = changed.graph
+    for node in graph.node:
+        node.output[:] = ["reversed" if name == "scores" else name for name in node.output]
+    labels = graph.output[0].type.tensor_type.shape.dim[1].dim_value or 2
+    order = onnx.helper.make_tensor("order", onnx.TensorProto.INT64, [labels], range(labels)[::-1])
+    graph.initializer.append(order)
+    graph.node.append(onnx.helper.make_node("Gather", ["reversed", "order"], ["scores"], axis=1))
+    return changed.SerializeToString()
+
+
+def sign(folder, **hashes):
+    "Make the manifest list what is in the folder, and name the folder accordingly."
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest["files"] = {name: hash_bytes((folder / name).read_bytes()) for name in FILES}
+    manifest["files"] |= {name.replace("_", "."): digest for name, digest in hashes.items()}
+    manifest["project"] = hashes.pop("project", manifest["project"])
+    manifest["version"] = name_version(manifest)
+    (folder / "manifest.json").write_bytes(to_json(manifest))
+    return folder.rename(folder.with_name(manifest["version"]))
+
+
+def change_contract(folder, **changes):
+    "Put another contract into a folder."
+    contract = json.loads((folder / "contract.json").read_bytes()) | changes
+    (folder / "contract.json").write_bytes(to_json(contract))
+    return contract
+
+
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    "Two versions of the flights and one of the penguins, as folders, and rows of flights to send."
-    folder = tmp_path_factory.mktemp("saved")
-    versions = []
-    for project, name in [("flights", "logistic"), ("flights", "ridge"), ("penguins", "logistic")]:
-        model, rows = make_artifact(project, folder / project, name)
-        versions.append(folder / project / read_pointer(folder / project))
-        if project == "flights":
-            sent = to_json_rows(rows.head(150), model.features)
-    return *versions, sent
+def saved(tmp_path_factory, root):
+    "Two versions of the app's project and one of another project, as folders, and rows to send."
+    source, folder = root / "app" / "artifacts", tmp_path_factory.mktemp("saved")
+    good = folder / "ours" / read_pointer(source)
+    shutil.copytree(source / good.name, good)
+
+    other = shutil.copytree(good, folder / "ours" / "other")
+    (other / "model.onnx").write_bytes(reverse_labels((other / "model.onnx").read_bytes()))
+    foreign = shutil.copytree(good, folder / "foreign")
+    change_contract(foreign, project="foreign")
+    artifact = load_artifact(good)
+    column = next(name for name, each in artifact.features.columns.items() if each.kind == "number")
+    low, high = artifact.contract["columns"][column]["range"]
+    rows = [artifact.example | {column: low + (high - low) * n / 150} for n in range(150)]
+    return good, sign(other), sign(foreign, project="foreign"), rows
 
 
 SAVER = """
 import json, os, signal, sys, time
 from pathlib import Path
+from mlprod.app.model import FILES
 from mlprod.package import *
 source = Path(sys.argv[1])
 files = {name: (source / name).read_bytes() for name in FILES}
@@ -71,7 +108,7 @@ for number, line in enumerate(sys.stdin):
 
 @pytest.fixture(scope="module", autouse=True)
 def saver(saved, root):
-    "A process that saves for ever when told to, and kills itself at it; early, for it loads long."
+    "A process that saves without end on request, and is killed at it; early, for it loads long."
     with subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", SAVER, str(saved[1])],
         cwd=root,
@@ -107,18 +144,8 @@ def wait_for(address, expected):
     raise AssertionError(f"expected {expected!r}, got {status}: {answer.decode()}")
 
 
-def sign(folder, **hashes):
-    "Make the manifest list what is in the folder, and name the folder accordingly."
-    manifest = json.loads((folder / "manifest.json").read_bytes())
-    manifest["files"] = {name: hash_bytes((folder / name).read_bytes()) for name in FILES}
-    manifest["files"] |= {name.replace("_", "."): digest for name, digest in hashes.items()}
-    manifest["version"] = name_version(manifest)
-    (folder / "manifest.json").write_bytes(to_json(manifest))
-    return folder.rename(folder.with_name(manifest["version"]))
-
-
-def spoil(artifacts, good, penguins):
-    "Put damaged copies of a version beside the others; give what is wrong, its name, what is said."
+def spoil(artifacts, good):
+    "Put damaged copies of a version beside the others; what is wrong, its name, the message."
     changed, spoilt = "expected the bytes that the manifest lists, got others", []
 
     def copy(number):
@@ -129,8 +156,8 @@ def spoil(artifacts, good, penguins):
         (folder / "manifest.json").write_bytes(to_json(manifest))
         return folder.rename(artifacts / manifest["version"])
 
-    def add(what, folder, said):
-        spoilt.append((what, folder.name, said))
+    def add(what, folder, message):
+        spoilt.append((what, folder.name, message))
 
     add("no folder", artifacts / "nowhere", "expected a file manifest.json")
     add("a file for a folder", artifacts / "in_service", "expected a file manifest.json")
@@ -161,13 +188,12 @@ def spoil(artifacts, good, penguins):
     (folder / "manifest.json").write_text("[]")
     add("a manifest that is a list", folder, folder.name)
     folder = copy(34)
-    shutil.copy(penguins / "contract.json", folder)
-    add("the penguins' contract", sign(folder), "expected project flights, got penguins")
-    folder = copy(35)
-    contract = json.loads((folder / "contract.json").read_bytes())
-    contract["features"].remove("distance")
-    (folder / "contract.json").write_bytes(to_json(contract))
-    add("a shorter contract", sign(folder), "expected 4 columns, as the contract, got 5")
+    project = change_contract(folder, project="foreign") and load_artifact(good).project
+    add("another project's contract", sign(folder), f"expected project {project}, got foreign")
+    folder, features = copy(35), load_artifact(good).contract["features"]
+    change_contract(folder, features=features[1:])
+    n = len(features)
+    add("a shorter contract", sign(folder), f"expected {n - 1} columns, as the contract, got {n}")
     folder = copy(36)
     (folder / "model.onnx").write_bytes(b"not a model")
     add("no model, but signed", sign(folder), "rotobuf")
@@ -175,18 +201,18 @@ def spoil(artifacts, good, penguins):
 
 
 def test_without_an_artifact_that_can_be_trusted_nothing_is_served(app, saved):
-    "Alive but not ready; each damage is told in one line without a path; a sound version mends it."
-    good, other, penguins, rows = saved
+    "Alive but not ready; each damage is one line without a path; a sound version mends it."
+    good, other, foreign, rows = saved
     artifacts, body = app / "artifacts", json.dumps(rows[:1]).encode()
-    spoilt = spoil(artifacts, other, penguins)
+    spoilt = spoil(artifacts, other)
     shutil.rmtree(artifacts / good.name)
     (artifacts / "in_service.json").unlink()
     with serving(app) as address:
         assert wait_for(address, "in_service.json not found")[0] == 503, "from the start"
-        for what, version, said in spoilt:
+        for what, version, message in spoilt:
             put_into_service(artifacts, version)
             status, answer = wait_for(address, version)
-            assert status == 503 and said in json.loads(answer)["detail"], what
+            assert status == 503 and message in json.loads(answer)["detail"], what
             assert str(artifacts) not in answer and "\n" not in json.loads(answer)["detail"], what
             assert fetch(f"{address}/livez")[0] == 200, what
             assert fetch(f"{address}/predict", body, **JSON)[0] == 503, what
@@ -198,18 +224,20 @@ def test_without_an_artifact_that_can_be_trusted_nothing_is_served(app, saved):
 
 
 def test_the_one_in_service_goes_on_when_the_next_is_refused(app, saved):
-    "Ready, with the problem told, and the old version predicts; another project's is refused too."
-    good, other, penguins, rows = saved
+    "Ready, with the problem named, and the old version predicts; another project's is refused too."
+    good, other, foreign, rows = saved
     artifacts, body = app / "artifacts", json.dumps(rows[:1]).encode()
-    spoilt = spoil(artifacts, other, penguins)
-    shutil.copytree(penguins, artifacts / penguins.name)
-    spoilt.append(("sound, of another project", penguins.name, "project flights, got penguins"))
+    spoilt = spoil(artifacts, other)
+    shutil.copytree(foreign, artifacts / foreign.name)
+    project = load_artifact(good).project
+    message = f"expected project {project}, got foreign"
+    spoilt.append(("sound, of another project", foreign.name, message))
     with serving(app) as address:
-        for what, version, said in spoilt:
+        for what, version, message in spoilt:
             put_into_service(artifacts, version)
             status, answer = wait_for(address, version)
             answer = json.loads(answer)
-            assert status == 200 and said in answer["problem"], what
+            assert status == 200 and message in answer["problem"], what
             assert answer["version"] == good.name, what
             assert str(artifacts) not in answer["problem"] and "\n" not in answer["problem"], what
             status, _, answer = fetch(f"{address}/predict", body, **JSON)
@@ -263,8 +291,8 @@ def test_versions_are_exchanged_under_load(app, saved):
     expected = {}
     for version in (good.name, other.name):
         artifact = load_artifact(artifacts / version)
-        scores, _ = artifact.decide(artifact.score(encode_frame(rows, artifact.features)[0]))
-        expected[version] = scores
+        predictions, _ = artifact.predict(check_rows(rows, artifact.features), "request")
+        expected[version] = [prediction.score for prediction in predictions]
     assert all(a != b for a, b in zip(*expected.values(), strict=True)), "no row tells nothing"
     swaps, start = 0, time.monotonic()
     with serving(app, WORKERS="2") as address:
@@ -328,13 +356,13 @@ def test_a_saver_killed_at_any_moment_leaves_something_to_serve(app, saved, save
     assert len(served) == 20 and len(whole) > 20, (len(served), len(whole))
 
 
-def test_a_folder_that_is_copied_slowly_is_taken_when_it_is_whole(app, saved, tmp_path):
+def test_a_folder_that_is_copied_slowly_answers_when_it_is_whole(app, saved, tmp_path):
     "What was refused is tried again by itself, within some seconds, without moving the pointer."
     good, other, _, rows = saved
     artifacts, target = app / "artifacts", app / "artifacts" / other.name
-    (app / "service.py").write_text(
-        (app / "service.py").read_text().replace("TRY_AGAIN = 10.0", "TRY_AGAIN = 0.2")
-    )
+    module = (app / "model.py").read_text()
+    assert "LOOK_AGAIN, TRY_AGAIN = 0.05, 10.0" in module
+    (app / "model.py").write_text(module.replace("0.05, 10.0", "0.05, 0.2"))
     with serving(app) as address:
         put_into_service(artifacts, other.name)
         target.mkdir()

@@ -1,10 +1,14 @@
 """The generated app: runs alone, reads like a person's, and never overwrites anybody's work."""
 
+import configparser
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
 import urllib.parse
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import numpy as np
@@ -73,20 +77,56 @@ def test_no_contract_gets_into_the_code(project, tmp_path):
     app = contents(generate_app(project[0], tmp_path / "app"))
     code = {name: content for name, content in app.items() if name in library_files()}
     assert set(library_files()) == set(code)
-    assert all(
-        content == library_files()[name]
-        for name, content in code.items()
-        if name != "requirements.txt"
-    )
+    assert all(content == library_files()[name] for name, content in code.items())
 
 
-def test_requirements_are_exact_and_few(flights, tmp_path):
-    "Seven libraries, each with the version that is installed here."
-    lines = (generate_app(flights, tmp_path / "app") / "requirements.txt").read_text().splitlines()
-    names = [line.split("==")[0] for line in lines if not line.startswith("#")]
-    wanted = ["flask", "granian", "msgspec", "numpy", "onnxruntime", "prometheus-client", "tzdata"]
-    assert names == wanted
-    assert all("==" in line for line in lines if not line.startswith("#"))
+def split_pins(text):
+    "The pins of a requirements file: name → all of its lines, version, marker and hashes."
+    pins = re.split(r"\n(?=\S)", text.strip())
+    return {pin.split("==")[0]: pin for pin in pins if not pin.startswith("#")}
+
+
+def test_requirements_are_complete_and_pinned_as_in_the_lock(flights, tmp_path):
+    "Each with version, marker and hashes; what a library needs, on any system, is there as well."
+    app = generate_app(flights, tmp_path / "app")
+    pins = split_pins((app / "requirements.txt").read_text())
+    lock = split_pins((ROOT / "requirements.lock").read_text())
+    settings = configparser.ConfigParser(delimiters=("=",), interpolation=None)
+    settings.read(ROOT / "settings.ini", encoding="utf-8")
+    needed = settings["DEFAULT"]["app_requirements"].split()
+    for name in needed:
+        for line in (requires(name) or ()) if name in pins else ():
+            other = re.match(r"[\w.-]+", line)[0].lower().replace("_", "-")
+            if "extra ==" not in line and other in lock and other not in needed:
+                needed.append(other)
+    assert set(pins) == set(needed), "expected what `make lock` writes"
+    assert all(pin == lock[name] and "--hash=sha256:" in pin for name, pin in pins.items())
+
+
+def test_everything_the_app_imports_is_required():
+    "By the app's own modules: nothing that merely happens to be installed here."
+    wanted = split_pins(library_files()["requirements.txt"].decode())
+    providers = packages_distributions()
+    for path in (ROOT / "mlprod" / "app").glob("*.py"):
+        for name in re.findall(r"^ *(?:from|import) (\w+)", path.read_text("utf-8"), re.M):
+            for library in {each.lower().replace("_", "-") for each in providers.get(name, [])}:
+                assert library in wanted or library == "mlprod", f"{path.name}: {library}"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no umask, no modes")
+def test_every_user_can_read_the_app_whatever_the_umask(flights, tmp_path):
+    "Files 0644, folders 0755: also those that were there with other modes."
+    app, usual = tmp_path / "app", os.umask(0o077)
+    try:
+        generate_app(flights, app)
+        (app / "app.py").chmod(0o600)
+        (app / "static").chmod(0o700)
+        generate_app(flights, app)
+    finally:
+        os.umask(usual)
+    found = {path: path.stat().st_mode & 0o777 for path in [app, *app.rglob("*")]}
+    wanted = {path: 0o755 if path.is_dir() else 0o644 for path in found}
+    assert found == wanted
 
 
 def test_files_of_others_are_never_overwritten(flights, tmp_path):

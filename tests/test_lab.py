@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import pytest
 from make_artifacts import BROWSER
 
-from mlprod import lab
+from mlprod.course import lab
 
 ROOT = Path(__file__).resolve().parent.parent
 GROUP = "jupyter_serverproxy_servers"

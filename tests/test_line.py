@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from mlprod.run import NotebookFailed, run_notebook
+from mlprod.run import NotebookFailed, export_html, run_notebook
 
 ROOT = Path(__file__).parent.parent
 LINE = ROOT / "nbs" / "18_run.ipynb"
@@ -72,6 +72,21 @@ def test_nothing_in_the_executed_copy_is_about_flights(two_runs):
     cells = json.loads((two_runs[0] / "report.ipynb").read_text(encoding="utf-8"))["cells"]
     shown = json.dumps([cell["outputs"] for cell in cells if cell["cell_type"] == "code"])
     assert not re.search(r"flight|airport|carrier|crew", shown.lower())
+
+
+def test_the_page_opens_with_the_verdict_and_ends_with_the_columns(two_runs, tmp_path):
+    "Then one picture, then tables; each picture is described, and none of them is empty."
+    export_html(two_runs[0] / "report.ipynb", tmp_path / "report.html", "Penguins")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8").partition("<main>")[2]
+
+    keys = ("What it is.", "What it is worth.", "Its limits.", "Where it fails.", "The decision.")
+    places = [page.index(f"<strong>{key}</strong>") for key in keys]
+    assert places == sorted(places)
+    assert places[-1] < page.index("<img") < page.index("<table")
+    assert re.findall(r"<h2[^>]*>([^<]+)", page)[-1] == "The columns"
+    described = re.findall(r'<img[^>]*alt="([^"]*)"', page)
+    assert len(described) == page.count("<img") == 2  # three labels: nothing to draw of a capacity
+    assert all("?" in alt and " against " in alt for alt in described)
 
 
 def test_a_broken_limit_stops_the_line(tmp_path):

@@ -13,7 +13,6 @@ from ruamel.yaml import YAML
 
 from mlprod.contract import read_contract
 from mlprod.data import hash_file, read_rows, split_rows
-from mlprod.evaluate import evaluate_model, make_report
 from mlprod.frames import encode_frame
 from mlprod.package import (
     FILES,
@@ -33,6 +32,7 @@ from mlprod.package import (
     save_artifact,
     write_card,
 )
+from mlprod.report import evaluate_model, make_report
 from mlprod.train import train_baseline, train_model
 
 

@@ -205,7 +205,7 @@ def test_parameters_arrive_with_their_kind(write, tmp_path):
         ("", "expected a notebook"),
         ("rows: 3", "expected a notebook"),
         ("[]", "expected a notebook"),
-        ('{"cells": [], "nbformat": 3, "metadata": {}}', "expected notebook format 4; got 3"),
+        ('{"cells": [], "nbformat": 3, "metadata": {}}', "expected a notebook of format 4; got 3"),
         (
             '{"cells": [{}], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}',
             "expected a notebook",
@@ -253,7 +253,8 @@ def test_the_copy_says_nothing_about_the_machine(write, tmp_path, monkeypatch):
     "Paths become relative, a printed secret becomes its name, clock times are gone."
     monkeypatch.setenv("SERVICE_TOKEN", "correct-horse-battery")
     path = write(
-        "import os, sys; print(os.environ['SERVICE_TOKEN'], os.getcwd(), sys.prefix, contract)",
+        "import os, sys; token = '-'.join(['correct', 'horse', 'battery'])\n"
+        "print(token, os.getcwd(), sys.prefix, contract)",
         "1 / 0",
         parameters="contract = 'x'",
     )

@@ -254,6 +254,13 @@ def test_a_figure_that_is_no_number_is_not_recorded(tmp_path):
     assert not (tmp_path / "runs.jsonl").exists()
 
 
+def test_what_is_no_record_is_no_run(tmp_path):
+    "JSON can also be a number, nothing, or a list."
+    (tmp_path / "runs.jsonl").write_bytes(b'7\nnull\n["mlp"]\n\n')
+    record(tmp_path)
+    assert list(list_runs(tmp_path)["model"]) == ["logistic"]
+
+
 def test_no_runs_are_an_empty_table(tmp_path):
     "Instead of an error."
     assert isinstance(list_runs(tmp_path), pd.DataFrame) and list_runs(tmp_path).empty

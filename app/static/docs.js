@@ -2,12 +2,12 @@
 "use strict";
 
 const form = document.getElementById("try");
-const kind = document.getElementById("kind");
+const example = document.getElementById("example");
 const body = document.getElementById("body");
 const answer = document.getElementById("answer");
 
 function fill() {
-  body.value = kind.selectedOptions[0].dataset.body;
+  body.value = example.value;
   answer.hidden = true;
 }
 
@@ -23,18 +23,17 @@ async function send(event) {
   try {
     const response = await fetch(form.dataset.address, {
       method: "POST",
-      headers: { "Content-Type": kind.value, Accept: "application/json" },
+      headers: { "Content-Type": "application/json", Accept: "application/json" },
       body: body.value,
     });
-    const text = await response.text();
-    const milliseconds = (performance.now() - began).toFixed(0);
-    show(`${response.status} after ${milliseconds} ms`, JSON.stringify(JSON.parse(text), null, 2));
+    const text = JSON.stringify(await response.json(), null, 2);
+    show(`${response.status} after ${(performance.now() - began).toFixed(0)} ms`, text);
   } catch (error) {
     show("No answer", String(error));
   }
 }
 
-kind.addEventListener("change", fill);
+example.addEventListener("change", fill);
 form.addEventListener("submit", send);
 body.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import count, islice, repeat
+from itertools import count, islice
 from operator import attrgetter
 from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -132,8 +132,10 @@ def read_column(values: tuple, column: Column) -> tuple | list:  # n values of t
     if column.kind == "category":
         return [MISSING if text is None else column.codes.get(text, UNKNOWN) for text in values]
     moments = [None if text is None else datetime.fromisoformat(text) for text in values]
-    present = [moment for moment in moments if moment]
-    if present and not column.ends[0] <= min(present) <= max(present) <= column.ends[1]:
+    if None in [moment.tzinfo for moment in moments if moment]:
+        raise ValueError(column.expected)
+    utc = [moment.astimezone(UTC) for moment in moments if moment]  # compared faster in one zone
+    if utc and not column.ends[0] <= min(utc) <= max(utc) <= column.ends[1]:
         raise OverflowError(column.expected)
     return [moment and moment.astimezone(column.zone) for moment in moments]
 
@@ -209,8 +211,8 @@ def encode_rows(
     "Turn checked rows into the model's matrix; raises RowsError for moments that are none."
     read, unknown = {}, []
     try:
-        table = zip(*map(msgspec.structs.astuple, rows), strict=True) if rows else repeat(())
-        for column, values in zip(features.columns.values(), table, strict=False):
+        for place, column in enumerate(features.columns.values()):
+            values = list(map(attrgetter(f"column_{place}"), rows))
             read[column.name] = codes = read_column(values, column)
             if column.kind == "category" and UNKNOWN in codes:
                 unknown += find_unknown(column, codes, values, count(1))

@@ -1,6 +1,7 @@
 """Serve the app with `python serve.py`; DEPLOY.md lists what the environment can set."""
 
 import gc
+import logging
 import os
 import signal
 import socket
@@ -17,7 +18,7 @@ LINES = {  # of the log: JSON, for the server's own events as well
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
     "loggers": {"_granian": {"handlers": ["console"]}, "app": {"handlers": ["console"]}},
 }
-LEVELS = ("INFO", "WARNING", "ERROR")  # INFO: a line for each request
+LEVELS = list(logging.getLevelNamesMapping())  # INFO: a line for each request
 
 
 def read_number(name: str, default: int, most: int) -> int:
@@ -49,7 +50,7 @@ def probe(host: str, port: int) -> str:
             listener.bind(address)
             listener.listen()
     except OSError as error:
-        sys.exit(f"HOST {host}, PORT {port}: {error.strerror}; set PORT to another one")
+        sys.exit(f"HOST {host}, PORT {port}: {error.strerror}; set another HOST or PORT")
     return address[0]
 
 
@@ -95,6 +96,7 @@ if __name__ == "__main__":
     LINES["loggers"]["app"]["level"] = level
     host = os.environ.get("HOST") or "127.0.0.1"
     port, workers = read_number("PORT", 8080, 65535), read_number("WORKERS", 2, 64)
+    os.environ["MAX_BODY_MB"] = str(read_number("MAX_BODY_MB", 4, 64))
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers share the cores as it is
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime would report to its maker
     with TemporaryDirectory(prefix="app-metrics-", ignore_cleanup_errors=True) as folder:

@@ -33,28 +33,35 @@ def is_of_kind(value, kind):
     return isinstance(value, str)
 
 # exercise 2: look at the column behind the feature
-def name_leak(feature, page):
-    columns, target = page.get("columns", {}), page.get("target", {})
-    if feature in (target.get("name"), target.get("from")):
+def name_leak(feature, target, columns):
+    if feature in (target.name, target.column):
         return "a column other than the target"
-    if columns.get(feature, {}).get("available") == "after":
+    if feature in columns and columns[feature].available == "after":
         return "a column available before the decision"
     return ""
 
 # exercise 2: it is the target all the same
-def name_leak(feature, page):
-    columns, target = read_part(page, "columns", dict), read_part(page, "target", dict)
-    name = column_of(str(feature), columns)
-    if read_part(columns, name, dict).get("available") == "after":
+def name_leak(feature, target, columns):
+    name = column_of(feature, columns)
+    if name in columns and columns[name].available == "after":
         return "a column available before the decision"
-    return "a column other than the target" if feature == target.get("name") else ""
+    return "a column other than the target" if feature == target.name else ""
 
-# exercise 2: take parts with read_part
-def name_leak(feature, page):
-    name = column_of(feature, page["columns"])
-    if feature == page["target"]["name"] or name == page["target"]["from"]:
+# exercise 2: its hour is read off the target's column
+def name_leak(feature, target, columns):
+    if feature in (target.name, target.column):
         return "a column other than the target"
-    if page["columns"].get(name, {}).get("available") == "after":
+    name = column_of(feature, columns)
+    if name in columns and columns[name].available == "after":
+        return "a column available before the decision"
+    return ""
+
+# exercise 2: ask whether there is such a column
+def name_leak(feature, target, columns):
+    name = column_of(feature, columns)
+    if feature == target.name or name == target.column:
+        return "a column other than the target"
+    if columns[name].available == "after":
         return "a column available before the decision"
     return ""
 

@@ -41,58 +41,14 @@ in_manifest = ["project", "threshold", "files", "rows", "seed"]
 # exercise 2: expected keys of `monday`
 in_manifest = ["files", "threshold", "rows", "seed", "libraries", "model"]
 
-# exercise 3: the same file with other content
-def move_pointer(folder, version, previous):
-    pointer = {"version": version, "previous": previous}
-    (folder / POINTER).write_bytes(to_json(pointer))
-    return pointer
-
-# exercise 3: what is done to in_service.json before that
-def move_pointer(folder, version, previous):
-    pointer = {"version": version, "previous": previous}
-    aside = folder / f"{ASIDE}{secrets.token_hex(4)}"
-    try:
-        write_file(aside, to_json(pointer))
-        (folder / POINTER).unlink(missing_ok=True)
-        aside.rename(folder / POINTER)
-    finally:
-        aside.unlink(missing_ok=True)
-    return pointer
-
-# exercise 3: an empty file under the right name
-def move_pointer(folder, version, previous):
-    pointer = {"version": version, "previous": previous}
-    aside = folder / "in_service.new"
-    try:
-        aside.write_bytes(to_json(pointer))
-        aside.replace(folder / POINTER)
-    finally:
-        aside.unlink(missing_ok=True)
-    return pointer
-
-# exercise 3: the one aside was left lying
-def move_pointer(folder, version, previous):
-    pointer = {"version": version, "previous": previous}
-    aside = folder / f"{ASIDE}{secrets.token_hex(4)}"
-    write_file(aside, to_json(pointer))
-    os.replace(aside, folder / POINTER)
-    sync_folder(folder)
-    return pointer
-
-# exercise 3: got None given back
-def move_pointer(folder, version, previous):
-    aside = folder / f"{ASIDE}{secrets.token_hex(4)}"
-    write_file(aside, to_json({"version": version, "previous": previous}))
-    os.replace(aside, folder / POINTER)
-
-# exercise 4: you have just taken out of service
+# exercise 3: you have just taken out of service
 evening = [("roll back",), ("promote", "October"), ("promote", "Monday")]
 
-# exercise 4: the duty manager rolls back, and Wednesday serves
+# exercise 3: the duty manager rolls back, and Wednesday serves
 evening = [("promote", "Monday")]
 
-# exercise 4: expected the best version without the fault; got October
+# exercise 3: expected the best version without the fault; got October
 evening = [("promote", "Monday"), ("promote", "October")]
 
-# exercise 4: promote', one of
+# exercise 3: promote', one of
 evening = ["roll back"]

@@ -56,10 +56,10 @@ def find_foreign(folder, files, record):
 # exercise 2: neither in the folder nor in a lesson
 decisions = {"north": "generate", "south": "overwrite", "east": "overwrite", "west": "generate"}
 
-# exercise 2: the generator says: south: expected generated files, got watch.py (changed since)
+# exercise 2: the generator says: south: expected generated files, got log.py (changed since)
 decisions = dict.fromkeys(["north", "south", "east", "west"], "generate")
 
-# exercise 2: check_app still says: south/watch.py: not what the library generates
+# exercise 2: check_app still says: south/log.py: not what the library generates
 decisions = {"north": "generate", "south": "leave", "east": "overwrite", "west": "leave"}
 
 # exercise 2: now each server would get it
