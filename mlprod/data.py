@@ -20,9 +20,9 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
-from .frames import read_part
 from .contract import KINDS, MOMENT_PARTS, Column, Contract
 from .contract import column_of, is_of_kind, mistake, read_moment
+from .frames import read_part
 
 # %% ../nbs/03_data.ipynb #2517252b
 class DataError(ValueError):

@@ -24,9 +24,9 @@ from matplotlib.axes import Axes
 from pydantic import Discriminator, Field, JsonValue, Tag, ValidationError
 from sklearn.metrics import average_precision_score
 
-from .frames import encode_frame
 from .contract import Contract, Part, Text
 from .data import take_labels
+from .frames import encode_frame
 from mlprod.evaluate import (
     ACCENT,
     GREY,

@@ -43,9 +43,9 @@ from sklearn.tree import DecisionTreeClassifier
 from threadpoolctl import threadpool_limits
 
 from .app.rows import MISSING, UNKNOWN, Features, read_features
-from .frames import encode_frame
 from .contract import Contract, mistake
 from .data import DataError, measure_auc, require_labels, sort_rows, take_labels
+from .frames import encode_frame
 
 # %% ../nbs/04_train.ipynb #bd4c66ac
 class TrainError(ValueError):

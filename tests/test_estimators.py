@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from threadpoolctl import threadpool_limits
 
-from mlprod.app.rows import MISSING, UNKNOWN, Column, Features
+from mlprod.app.rows import MISSING, UNKNOWN, read_features
 from mlprod.contract import read_contract
 from mlprod.data import read_rows, split_rows
 from mlprod.evaluate import choose_threshold
@@ -35,15 +35,15 @@ from mlprod.train import ESTIMATORS, Trained, encode_train, make_estimator
 
 N_ROWS = 1500
 FEWER = dict.fromkeys(("hist_gradient_boosting", "calibrated"), {"max_iter": 30})  # quick
-FEATURES = Features(
-    ("shop", "started", "length", "price"),
-    {
-        "shop": Column("shop", "category", True, codes={"a": 0, "b": 1, "c": 2}),
-        "started": Column("started", "number", False, 0, 2e9),
-        "length": Column("length", "number", True, -10, 10),
-        "price": Column("price", "number", True, 0, 2e8),
-    },
-    frozenset(["shop", "started", "length", "price"]),
+SPEC = {"description": "", "unit": "", "example": 1, "may_be_missing": True}
+COLUMNS = {
+    "shop": {"kind": "category", "values": ["a", "b", "c"]},
+    "started": {"kind": "number", "range": [0, 2e9]},
+    "length": {"kind": "number", "range": [-10, 10]},
+    "price": {"kind": "number", "range": [0, 2e8]},
+}
+FEATURES = read_features(
+    {"features": list(COLUMNS), "columns": {name: SPEC | COLUMNS[name] for name in COLUMNS}}
 )
 
 
