@@ -28,6 +28,7 @@ ROOT = os.path.dirname(os.path.abspath(__file__))
 ENVIRONMENT = os.path.join(ROOT, ".venv")
 STAMP = os.path.join(ENVIRONMENT, "mlprod-setup.txt")
 LOCK = os.path.join(ROOT, "requirements.lock")
+APP_LOCK = os.path.join(ROOT, "mlprod", "files", "app", "requirements.txt")
 LOG = os.path.join(ROOT, "artifacts", "setup.log")
 OLDEST = (3, 11)
 TESTED = ("python3.13", "python3.12", "python3.11")
@@ -93,7 +94,9 @@ KEPT = """
     SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC PATHEXT USERNAME USERPROFILE HOMEDRIVE HOMEPATH
     APPDATA LOCALAPPDATA PROGRAMDATA PROGRAMFILES* PROCESSOR_* NUMBER_OF_PROCESSORS
 """
-KEPT_BY_SERVE = "HOST WORKERS LOG_LEVEL ORT_DISABLE_TELEMETRY PROMETHEUS_MULTIPROC_DIR AIP_* AWS_*"
+KEPT_BY_SERVE = """
+    HOST WORKERS LOG_LEVEL ORT_DISABLE_TELEMETRY PROMETHEUS_MULTIPROC_DIR AIP_* AWS_LWA_*
+"""
 KEPT_BY_INSTALLERS = """
     *_proxy *_PROXY SSL_CERT_FILE SSL_CERT_DIR SSL_CLIENT_CERT REQUESTS_CA_BUNDLE NETRC
     XDG_CACHE_HOME XDG_CONFIG_HOME UV_CACHE_DIR UV_NO_CACHE UV_LINK_MODE UV_DEFAULT_INDEX UV_INDEX
@@ -468,25 +471,37 @@ def lock(arguments):
         with open(os.path.join(folder, "requirements.in"), "w", encoding="utf-8") as file:
             for name in ("requirements", "dev_requirements", "nbgrader_requirements"):
                 file.write(settings[name] + "\n")
+        with open(os.path.join(folder, "app.in"), "w", encoding="utf-8") as file:
+            file.write(settings["app_requirements"])
         new = os.path.join(folder, "requirements.lock")
         if os.path.exists(LOCK):
             shutil.copy(LOCK, new)  # what is pinned stays, unless --upgrade asks for newer
-        status = call([
-            uv, "pip", "compile", "requirements.in", "-o", "requirements.lock",
-            "--universal", "--python-version", settings["min_python"], "--generate-hashes",
+        compile = [
+            uv, "pip", "compile", "--universal", "--python-version", settings["min_python"],
             "--fork-strategy", "fewest",  # one version for every Python: the same outputs on all
-            "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links",
+            "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url",
+            "--no-emit-find-links", "--quiet",
             # jsonschema does without, and every import of nbformat would spend a second on it.
-            "--no-emit-package", "rfc3987-syntax", "--no-emit-package", "lark", "--quiet",
-        ] + arguments, "lock", cwd=folder)  # fmt: skip
-        if status:
-            return status
+            "--no-emit-package", "rfc3987-syntax", "--no-emit-package", "lark",
+        ]  # fmt: skip
+        ours = ["requirements.in", "-o", "requirements.lock"] + arguments
+        apps = ["app.in", "-o", "app.txt", "-c", "requirements.lock"]  # the same versions
+        if call(compile + ours, "lock", cwd=folder):
+            return 1
+        shutil.copy(new, os.path.join(folder, "app.txt"))  # the same hashes, too
+        if call(compile + apps, "lock", cwd=folder):
+            return 1
         with open(new, encoding="utf-8") as file:
             pins = file.read()
+        with open(os.path.join(folder, "app.txt"), encoding="utf-8") as file:
+            app_pins = file.read()
     with open(LOCK, "w", encoding="utf-8", newline="\n") as file:
         versions = settings["python_versions"].replace(" ", ", ")
         file.write("# Written by `make lock` from settings.ini, for Python {}.\n".format(versions))
         file.write(pins)
+    with open(APP_LOCK, "w", encoding="utf-8", newline="\n") as file:
+        file.write("# What the app runs on, and what that needs in turn: from requirements.lock, ")
+        file.write("by `make lock`.\n" + app_pins)
     say("requirements.lock: {} pins".format(len(re.findall(r"^\S+==", pins, re.M))))
     return 0
 

@@ -1,7 +1,6 @@
-"""The app answers people and programs, and says of everything else what is wrong with it."""
+"""The app answers programs, logs what it answers, and says of everything else what is wrong."""
 
 import json
-import re
 import shutil
 import sqlite3
 import time
@@ -13,7 +12,6 @@ from make_artifacts import BROWSER, HOME, make_artifact, to_json_rows
 
 from mlprod.app.app import create_app
 from mlprod.app.model import LOOK_AGAIN
-from mlprod.app.pages import write_field
 from mlprod.frames import encode_frame
 
 JSON = "application/json"
@@ -124,90 +122,6 @@ def test_a_mistake_of_ours_shows_nothing(flights):
     assert answer.status_code == 500 and answer.content_type == "application/problem+json"
     assert "Traceback" not in answer.text and "NoneType" not in answer.text
     assert answer.json["request_id"] == answer.headers["X-Request-Id"]
-
-
-def test_the_form_is_drawn_from_the_contract(project):
-    "Each feature's column has a field with label, unit and limits, filled with the example."
-    app = create_app(project[0], HOME)
-    page, artifact = (
-        app.test_client().get("/").text,
-        app.extensions["service"].in_service.artifact(),
-    )
-    for name, column in artifact.features.columns.items():
-        spec = artifact.contract["columns"][name]
-        assert f'<label for="{name}">' in page and f'id="{name}"' in page
-        assert spec["unit"] is None or f"in {spec['unit']}" in page
-        field = re.search(rf'<(input|select) id="{name}".*?>', page)[0]
-        assert ("required" in field) == (not spec["may_be_missing"])
-        if column.kind == "number":
-            assert f'min="{spec["range"][0]}" max="{spec["range"][1]}"' in field
-        if column.kind == "category":
-            assert all(f">{value}</option>" in page for value in spec["values"])
-        if column.kind == "moment":
-            assert 'type="datetime-local"' in field and spec["timezone"] in page
-        if column.kind != "category":
-            assert f'value="{write_field(artifact.example[name], column)}"' in field
-    assert artifact.version in page and "/card" in page and "curl" in page
-    assert "<script" not in page, "works without JavaScript"
-
-
-def test_the_form_answers_like_the_address_for_programs(project):
-    "The same example, the same score, in words and number."
-    app = create_app(project[0], HOME)
-    client, artifact = app.test_client(), app.extensions["service"].in_service.artifact()
-    columns, example = artifact.features.columns, artifact.example
-    form = {name: write_field(value, columns[name]) for name, value in example.items()}
-    page = client.post("/", data=form)
-    (prediction,) = client.post("/predict", json=example).json["predictions"]
-    assert page.status_code == 200 and f"{prediction['score']:.2f}" in page.text
-    if artifact.threshold is None:
-        assert f'<p class="headline">{prediction["decision"]}</p>' in page.text
-        assert all(label in page.text for label in artifact.labels)
-    else:
-        assert ("Act</p>" in page.text) == (prediction["decision"] == "act")
-
-
-def test_optional_fields_may_stay_empty(tmp_path):
-    "What may be missing in the contract may be left out by a person."
-    make_artifact("penguins", tmp_path)
-    client = create_app(tmp_path, HOME).test_client()
-    assert client.post("/", data={"island": "Dream"}).status_code == 200
-    refused = client.post("/", data={"bill_length": "40"})
-    assert refused.status_code == 422 and "island-problem" in refused.text
-
-
-def test_the_form_keeps_what_was_typed(client):
-    "The mistake stands beside its field, and nothing has to be typed again; nothing is unescaped."
-    evil = '"><script>alert(1)</script>'
-    form = {"departs_at": "2013-07-05T07:15", "origin": evil, "carrier": "AA", "distance": evil}
-    page = client.post("/", data=form)
-    assert page.status_code == 422 and "distance-problem" in page.text
-    assert 'value="2013-07-05T07:15"' in page.text and "<option selected>AA</option>" in page.text
-    assert "<script" not in page.text and "&lt;script&gt;" in page.text
-
-
-@pytest.mark.parametrize("text", ["nan", "inf", "1e999", "7l9", "--", "9" * 500])
-def test_the_form_does_not_guess_numbers(client, text):
-    "Python reads some of these as numbers; a person did not mean them."
-    form = {"departs_at": "2013-07-05T07:15", "origin": "EWR", "carrier": "AA", "distance": text}
-    assert client.post("/", data=form).status_code == 422
-
-
-def test_a_browsers_moment_is_local_time(client):
-    "What is typed as half past six is half past six in New York, summer and winter."
-    for day, offset in [("2013-07-05", "-04:00"), ("2013-12-05", "-05:00")]:
-        form = {"origin": "EWR", "carrier": "EV", "distance": "719"}
-        page = client.post("/", data=form | {"departs_at": f"{day}T18:30"}).text
-        row = FLIGHT | {"departs_at": f"{day}T18:30:00{offset}"}
-        score = client.post("/predict", json=row).json["predictions"][0]["score"]
-        assert f"Score {score:.2f}" in page
-
-
-def test_the_card_is_text_or_a_page(client):
-    "Markdown for programs; for a browser a page."
-    assert client.get("/card").mimetype == "text/markdown"
-    page = client.get("/card", headers=BROWSER)
-    assert page.mimetype == "text/html" and "Late departures" in page.text
 
 
 def test_no_artifact_is_alive_and_not_ready(tmp_path):

@@ -187,7 +187,9 @@ SAVERS = [as_saved, without_ids, as_colab, as_vscode, as_new_ids]
 
 
 @pytest.mark.parametrize("save", SAVERS, ids=lambda save: save.__name__)
-@pytest.mark.parametrize("place", ["in the blank", "below the blank", "with a helper above"])
+@pytest.mark.parametrize(
+    "place", ["in the blank", "below the blank", "with a helper above", "with a magic"]
+)
 def test_an_answer_counts_wherever_and_however_it_was_saved(course, capsys, save, place):
     "What running the notebook would define decides, and a wrong answer stays wrong."
     path = work_file(course, NAME)
@@ -197,6 +199,7 @@ def test_an_answer_counts_wherever_and_however_it_was_saved(course, capsys, save
     blank = "".join(cells[index]["source"])
     body = "return count(values) / (len(values) or 1)" if "helper" in place else RIGHT
     answer = blank.replace(BLANK, body)
+    answer = f"%%time\n{answer}" if "magic" in place else answer
     helper = {"cell_type": "code", "id": "mine", "metadata": {}, "outputs": [],
               "execution_count": None, "source": "def count(values):\n    return "
               "sum(v is None for v in values)\n"}  # fmt: skip

@@ -383,8 +383,8 @@ def test_a_broken_limit_is_in_the_verdict(project, report):
     contract, *_ = project
     page = report.model_dump(mode="json")
     page["metrics"]["auc"] = 0.5
-    said = write_verdict(make_report(page), contract)["Its limits"]
-    assert "breaks" in said and "got 0.5" in said
+    limits = write_verdict(make_report(page), contract)["Its limits"]
+    assert "breaks" in limits and "got 0.5" in limits
 
 
 @pytest.mark.parametrize(

@@ -604,6 +604,22 @@ def test_the_makefile_offers_exactly_the_verbs_of_the_script(make):
     assert sorted(targets) == sorted(make.VERBS)
 
 
+@posix
+@pytest.mark.skipif(not shutil.which("make"), reason="no make")
+def test_make_survives_the_end_of_the_python_that_it_was_set_up_with(tmp_path):
+    "A link in .venv to a Python that was taken away, or a PYTHON of somebody else's, is passed by."
+    for name in ("Makefile", "make.py"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").symlink_to("/nowhere")
+    result = subprocess.run(
+        ["make"], cwd=tmp_path, env=os.environ | {"PYTHON": "false"}, capture_output=True, text=True
+    )
+
+    assert result.returncode == 0, result.stderr
+    assert "usage: make VERB" in result.stdout
+
+
 def test_an_unknown_verb_is_refused_with_the_nearest():
     "The status is 1 and the line names the verb that was probably meant."
     result = subprocess.run(

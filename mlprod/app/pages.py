@@ -124,7 +124,7 @@ def show_card():
     if wants_page():
         response = page_response("card.html", artifact=artifact)
     else:
-        response = Response(artifact.card, content_type="text/markdown; charset=utf-8")
+        response = Response(artifact.card["card.md"], content_type="text/markdown; charset=utf-8")
     response.vary.add("Accept")
     return response
 

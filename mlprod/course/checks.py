@@ -7,7 +7,6 @@ __all__ = ['SILENCE', 'SHARED', 'MESSAGE_CHARACTERS', 'KernelGone', 'QuietClient
            'explain_error', 'name_syntax_error', 'check_answers', 'Follower', 'stamp_library', 'follow']
 
 # %% ../../nbs/workshop/checks.ipynb #3e0a71d3
-import ast
 import logging
 import re
 import textwrap
@@ -34,6 +33,7 @@ from mlprod.course.exercises import (
     is_library,
     list_blanks,
     name_check,
+    parse_code,
     read_lesson,
 )
 from ..notebook import Node, new_cell
@@ -44,7 +44,7 @@ class KernelGone(ValueError):
     "The kernel ended, or had to be ended; the message says why."
 
 
-SILENCE = logging.getLogger("mlprod.exercises")  # a verdict says what the client would log
+SILENCE = logging.getLogger("mlprod.course.checks")  # a verdict says what the client would log
 SILENCE.addHandler(logging.NullHandler())
 SILENCE.propagate = False
 
@@ -274,7 +274,7 @@ def explain_error(
 def name_syntax_error(answer: str) -> str:
     "Say where an answer is no Python; nothing when it is."
     try:
-        ast.parse(answer)
+        parse_code(answer)
     except (SyntaxError, ValueError) as error:
         place = f"line {error.lineno} of your answer: " if getattr(error, "lineno", None) else ""
         return f"{place}{getattr(error, 'msg', error)}"

@@ -6,9 +6,9 @@
 __all__ = ['HEADING', 'KIND', 'HINT', 'HAT', 'YOURS', 'FOLLOW', 'ROOTED', 'ANEW', 'ExerciseError', 'Exercise', 'Lesson',
            'has_directive', 'name_check', 'read_lesson', 'find_exercises', 'find_section', 'count_words',
            'count_minutes', 'blank_answer', 'find_blanks', 'encode_cut', 'blank_notebook', 'Answers', 'match_cells',
-           'Statement', 'read_statements', 'read_statement', 'root_name', 'Piece', 'choose_pieces', 'list_blanks',
-           'is_blank', 'is_untouched', 'find_names', 'find_answers', 'list_pieces', 'list_changes', 'is_library',
-           'Limits', 'Verdict']
+           'Statement', 'parse_code', 'read_statements', 'read_statement', 'root_name', 'Piece', 'choose_pieces',
+           'list_blanks', 'is_blank', 'is_untouched', 'find_names', 'find_answers', 'list_pieces', 'list_changes',
+           'is_library', 'Limits', 'Verdict']
 
 # %% ../../nbs/workshop/exercises.ipynb #7835d8fe
 import ast
@@ -288,10 +288,21 @@ class Statement:
     anew: bool  # whether what a name was before does not matter any more
 
 
+def parse_code(source: str) -> ast.Module:
+    "Parse a cell; lines that only IPython understands are left out, and line numbers stay."
+    try:
+        return ast.parse(source)
+    except SyntaxError:
+        plain = re.sub(r"^[%!?].*$", "", source, flags=re.MULTILINE)
+        if plain == source:
+            raise
+        return ast.parse(plain)
+
+
 def read_statements(source: str) -> list[Statement]:
     "Read the names of each statement of a cell; of broken code, those that it seems to define."
     try:
-        return [read_statement(node) for node in ast.parse(source).body]
+        return [read_statement(node) for node in parse_code(source).body]
     except (SyntaxError, ValueError):
         seen = re.findall(r"^(?:def |class )?(\w+)(?: *=|\()", source, re.MULTILINE)
         return [Statement(set(seen), set(), set(), True)]
@@ -364,7 +375,7 @@ def list_blanks(
 ) -> dict[str, bool]:  # name → whether it is still blank; nothing for what is no Python
     "Say of each name that an answer defines whether it is blank."
     try:
-        nodes = ast.parse(answer).body
+        nodes = parse_code(answer).body
     except (SyntaxError, ValueError):
         return {}
     blanks: dict[str, bool] = {}
