@@ -118,6 +118,7 @@ def test_every_mistake_is_answered_as_announced(served):
         (b"[{}]", JSON, 422),
         (b"[]", JSON, 422),
         (b"7", JSON, 422),
+        (b'[{"a": 1e400}]', JSON, 400),
         (b"[{}]", "text/csv", 415),
         (b"[" + b"[]," * 60_000 + b"[]]", JSON, 413),
     ]:

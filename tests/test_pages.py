@@ -20,6 +20,7 @@ from mlprod.app.model import Prediction
 from mlprod.app.pages import explain_field, read_field, write_field
 from mlprod.app.rows import Problem, make_column
 from mlprod.generate import generate_app
+from mlprod.package import render_card
 
 FLIGHT = {
     "departs_at": "2013-07-05T18:30:00-04:00",
@@ -190,13 +191,13 @@ def test_the_card_is_text_or_a_page(client):
 
 
 def test_a_card_cannot_bring_scripts_along(client):
-    "Whatever somebody wrote into a contract or a report."
-    app = client.application
-    artifact = artifact_of(app)
-    evil = replace(artifact, card="# <script>alert(1)</script> <img src=x onerror=alert(1)>")
+    "Whatever somebody wrote into a contract or a report, by the library that renders it."
+    app, text = client.application, "# <script>alert(1)</script> <img src=x onerror=alert(1)>\n"
+    card = {"card.html": render_card(f"---\na: b\n---\n{text}[x](javascript:alert(1))")}
     with app.test_request_context("/card"):
-        page = render_template("card.html", artifact=evil)
-    assert "<script" not in page and "<img" not in page
+        page = render_template("card.html", artifact=replace(artifact_of(app), card=card))
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script" not in page and "<img" not in page and 'href="javascript' not in page
 
 
 def test_problems_are_pages_in_a_browser(client):
