@@ -11,6 +11,7 @@ from model import ArtifactError
 from rows import RowsError
 
 SHOWN = 100  # problems that one answer lists
+PROBLEM = "application/problem+json"
 HEADERS = {"X-Content-Type-Options": "nosniff"}  # of every answer
 POLICY = "default-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
@@ -51,9 +52,6 @@ def describe_error(error: Exception, request_id: str) -> tuple[int, dict]:  # st
     return status, problem
 
 
-PROBLEM = "application/problem+json"
-
-
 def error_response(error: Exception) -> Response:
     "Answer an error, as the client wants it: with a problem or with a page."
     status, problem = describe_error(error, g.request_id)
@@ -62,6 +60,6 @@ def error_response(error: Exception) -> Response:
     else:
         response = json_response(problem, status, PROBLEM)
     response.vary.add("Accept")
-    if isinstance(error, HTTPException):  # such as Allow
-        response.headers.extend(item for item in error.get_headers() if item[0] != "Content-Type")
+    headers = error.get_headers() if isinstance(error, HTTPException) else ()  # such as Allow
+    response.headers.extend(item for item in headers if item[0] != "Content-Type")
     return response

@@ -15,7 +15,7 @@ import onnxruntime
 
 from rows import Features, check_rows, encode_rows, read_features
 
-FILES = ("model.onnx", "contract.json", "report.json", "card.md")
+FILES = ("model.onnx", "contract.json", "report.json", "card.md", "card.html")
 
 
 class ArtifactError(ValueError):
@@ -64,7 +64,7 @@ class Artifact:
     contract: dict
     features: Features
     threshold: float | None  # from which score on to act; none with several labels
-    card: str  # Markdown
+    card: dict[str, str]  # as Markdown and as HTML, by the name of the file
     session: onnxruntime.InferenceSession
 
     @property
@@ -132,7 +132,8 @@ def load_artifact(folder: str | Path) -> Artifact:  # folder: of one version
     folder = Path(folder)
     try:
         manifest, contents = read_files(folder)
-        contract, card = json.loads(contents["contract.json"]), contents["card.md"].decode()
+        contract = json.loads(contents["contract.json"])
+        card = {name: contents[name].decode() for name in ("card.md", "card.html")}
         features, session = read_features(contract), start_session(contents["model.onnx"])
         artifact = Artifact(folder.name, contract, features, manifest["threshold"], card, session)
         if artifact.project != (signed := manifest["project"]):

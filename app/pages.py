@@ -58,11 +58,8 @@ def list_fields(
     for name, column in artifact.features.columns.items():
         spec, text = artifact.contract["columns"][name], texts.get(name, "")
         wrong = [explain_field(text, column, each) for each in problems if each.column == name]
-        ends = [write_field(end, column) for end in spec["range"]] if spec["range"] else None
-        known = spec["values"] or []
-        choices = known if text in known or not text else [text, *known]
-        own = {"name": name, "text": text, "range": ends, "choices": choices, "problems": wrong}
-        fields.append(spec | own)
+        ends = [write_field(end, column) for end in spec["range"] or ()]
+        fields.append(spec | {"name": name, "text": text, "range": ends, "problems": wrong})
     return fields
 
 
@@ -118,7 +115,7 @@ def show_card():
     if wants_page():
         response = page_response("card.html", artifact=artifact)
     else:
-        response = Response(artifact.card, content_type="text/markdown; charset=utf-8")
+        response = Response(artifact.card["card.md"], content_type="text/markdown; charset=utf-8")
     response.vary.add("Accept")
     return response
 
@@ -126,25 +123,18 @@ def show_card():
 def match_years(first: datetime, last: datetime, example: str) -> str:
     "Write a pattern for an example, and for the years that a range holds whatever the offset."
     day, time = "(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])", "([01][0-9]|2[0-3])(:[0-5][0-9]){1,2}"
-    hours = timedelta(hours=14)
-    starts = [datetime(year, 1, 1, tzinfo=UTC) for year in range(1900, 2102)]
-    years = [
-        f"{start:%Y}"
-        for start, end in zip(starts, starts[1:], strict=False)
-        if first <= start - hours and end + hours <= last
-    ]
-    pattern = f"({'|'.join(years)})-{day}T{time}(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])"
+    hours = timedelta(hours=14)  # the farthest offset
+    first, last = first.astimezone(UTC) + hours, last.astimezone(UTC) - hours
+    years = "|".join(map(str, range(max(1900, first.year + 1), min(2101, last.year))))
+    pattern = f"({years})-{day}T{time}(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])"
     example = example.replace("+", "[+]").replace(".", "[.]")
     return f"^({pattern}|{example})$" if years else f"^{example}$"
 
 
-REQUEST_ID = "187a3c9e5f0b2d4c1a2b3c4d"  # in examples
-
-
 def list_examples(artifact: Artifact) -> dict:  # examples by name
     "List examples of what is sent and of what is answered."
-    row = artifact.example
-    predictions, _ = artifact.predict(check_rows([row], artifact.features), REQUEST_ID)
+    row, request_id = artifact.example, "187a3c9e5f0b2d4c1a2b3c4d"
+    predictions, _ = artifact.predict(check_rows([row], artifact.features), request_id)
     return {
         "rows": [row],
         "one_row": row,

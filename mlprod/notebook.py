@@ -14,7 +14,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from .system import write_aside
+from .write import write_aside
 
 # %% ../nbs/workshop/reading.ipynb #7c2e9a05
 class NotebookError(ValueError):

@@ -7,9 +7,9 @@ __all__ = ['WEIGHTS', 'OPSETS', 'HUB_NAMES', 'LIBRARIES', 'FILES', 'ASIDE', 'POI
            'round_to_float32', 'make_exact', 'ConversionError', 'keep_scores', 'open_session', 'convert_model',
            'describe_refusal', 'ParityError', 'Agreement', 'run_model', 'decide', 'check_parity', 'LatencyError',
            'check_latency', 'quoted', 'plain', 'shown', 'share', 'words', 'describe_feature', 'describe_windows',
-           'write_card', 'hash_bytes', 'to_json', 'name_version', 'find_threshold', 'make_manifest', 'VersionError',
-           'write_version', 'SizeError', 'save_artifact', 'list_versions', 'check_version', 'read_pointer',
-           'move_pointer', 'promote', 'roll_back']
+           'write_card', 'render_card', 'hash_bytes', 'to_json', 'name_version', 'find_threshold', 'make_manifest',
+           'VersionError', 'write_version', 'SizeError', 'save_artifact', 'list_versions', 'check_version',
+           'read_pointer', 'move_pointer', 'promote', 'roll_back']
 
 # %% ../nbs/06_package.ipynb #406d2d49
 import copy
@@ -25,6 +25,7 @@ from importlib import resources
 from importlib.metadata import version as version_of
 from pathlib import Path
 
+import mistune
 import numpy as np
 import onnx
 import onnxruntime
@@ -317,9 +318,15 @@ def write_card(report: Report, contract: Contract, rows_hash: str) -> str:
         ],
     )  # fmt: skip
 
+# %% ../nbs/06_package.ipynb #c4bd0002
+def render_card(card: str) -> str:  # card: Markdown; HTML, without the page around it
+    "Render a card for people, without the lines for model hubs; raw HTML in it is escaped."
+    _, _, text = card.removeprefix("---\n").partition("\n---\n")
+    return mistune.create_markdown(plugins=["table"])(text)
+
 # %% ../nbs/06_package.ipynb #e68bd6a7
 LIBRARIES = ("numpy", "onnx", "onnxruntime", "scikit-learn", "skl2onnx")
-FILES = ("model.onnx", "contract.json", "report.json", "card.md")
+FILES = ("model.onnx", "contract.json", "report.json", "card.md", "card.html")
 
 
 def hash_bytes(content: bytes) -> str:
@@ -420,11 +427,13 @@ def save_artifact(
             f"limits.size_mb: {model.name}: expected at most {contract.limits.size_mb:g} MB; got "
             f"{size:.2f}: use fewer or smaller trees, or change the contract"
         )
+    card = write_card(report, contract, rows_hash)
     files = {
         "model.onnx": written,
         "contract.json": to_json(contract.model_dump(mode="json", by_alias=True)),
         "report.json": write_report(report).encode(),
-        "card.md": write_card(report, contract, rows_hash).encode(),
+        "card.md": card.encode(),
+        "card.html": render_card(card).encode(),
     }
     manifest = make_manifest(files, report, rows_hash)
     files["manifest.json"] = to_json(manifest)

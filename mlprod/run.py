@@ -41,7 +41,8 @@ from mlprod.notebook import (
     new_cell,
     read_notebook,
 )
-from .system import child_environment, write_aside
+from .system import child_environment
+from .write import write_aside
 
 # %% ../nbs/workshop/notebooks.ipynb #cf5db120
 class ParameterError(ValueError):

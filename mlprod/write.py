@@ -33,6 +33,8 @@ def write_aside(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if path.exists():
+            aside.chmod(path.stat().st_mode & 0o777)
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)

@@ -149,7 +149,7 @@ def test_a_locked_log_holds_nothing_up_and_is_caught_up_with(tmp_path):
     "While another process holds the lock requests go on; what has room waits, the rest is counted."
     path = tmp_path / "log.sqlite"
     open_log(path, "toy").close()
-    with logging_to(path, room=500 * 220) as log:
+    with logging_to(path, room=500 * (20 + 400 + 300 + 2 * 32)) as log:
         log.write(ARTIFACT, *predict(), 20)
         wait_until(lambda: lines_of(path))
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -315,7 +315,7 @@ def test_what_waits_is_bounded_in_bytes(tmp_path):
     "Few large requests are counted like many small ones; one that is too large is lost alone."
     with logging_to(tmp_path / "log.sqlite", every=60, room=1_000_000) as log:
         log.write(ARTIFACT, *predict(5000), 5)
-        assert log.lost == 5000, "200 bytes a row, whatever the request has"
+        assert log.lost == 5000, "rows take memory, however short their text is"
         for _ in range(10):
             log.write(ARTIFACT, *predict(1), 300_000)
         assert log.lost == 5000 + 7
@@ -326,7 +326,7 @@ def test_what_waits_is_bounded_in_bytes(tmp_path):
 def test_a_hundred_thousand_rows_at_once_are_written(tmp_path):
     "In one transaction, if there is room for them."
     predictions, rows = predict(100_000)
-    with logging_to(tmp_path / "log.sqlite", room=2**25) as log:
+    with logging_to(tmp_path / "log.sqlite", room=2**26) as log:
         log.write(ARTIFACT, predictions, rows, 2_000_000)
     assert log.lost == 0 and len(lines_of(tmp_path / "log.sqlite")) == 100_000
 

@@ -10,7 +10,8 @@ import pytest
 
 from mlprod.course.classroom import new_lesson
 from mlprod.course.lessons import start_lesson, work_file
-from mlprod.system import child_environment, write_aside
+from mlprod.system import child_environment
+from mlprod.write import write_aside
 
 ROOT = Path(__file__).resolve().parent.parent
 BLANK = 'raise NotImplementedError("Exercise 1: yours to write")'

@@ -85,7 +85,7 @@ def write_lines(log: sqlite3.Connection, lines: list[tuple]) -> None:
     with log:
         log.executemany("insert into predictions values (?, ?, ?, ?, ?, ?, null, null)", lines)
 
-# %% ../../nbs/08_log.ipynb #15fe2d71
+# %% ../../nbs/08_log.ipynb #b51f87c0
 class UnknownPrediction(LogError):
     "There is no prediction with this id."
 
@@ -140,7 +140,7 @@ class Log:
         path: str | Path,  # of the SQLite file; made where there is none
         on_lost: Callable[[int], None] = lambda rows: None,  # called with each loss
         every: float = 0.05,  # seconds between two rounds
-        room: int = 16 * 2**20,  # bytes that may wait
+        room: int = 32 * 2**20,  # bytes that may wait
         most_bytes: int = 2**30,  # of the file: then the oldest predictions go
     ):
         self.path, self.every, self.room, self.most_bytes = Path(path), every, room, most_bytes
@@ -154,7 +154,8 @@ class Log:
 
     def write(self, artifact: Artifact, predictions: list, rows: list, n_bytes: int) -> None:
         "Leave predictions to the thread; where too much waits they are lost, and counted."
-        n_bytes += 200 * len(rows)  # what a line needs beside what was sent
+        # decoded, a number of one digit takes 32 bytes: what waits is more than what was sent
+        n_bytes += 400 + len(rows) * (300 + 32 * len(artifact.features.columns))
         with self._lock:
             if self._waiting + n_bytes <= self.room:
                 self._queue.append((time.time(), artifact, predictions, rows, n_bytes))

@@ -125,7 +125,7 @@ def show(value: Any) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 # %% ../../nbs/02a_rows.ipynb #f09068f6
-def read_column(values: tuple, column: Column) -> tuple | list:  # n values of the column's type
+def read_column(values: list, column: Column) -> list:  # n values of the column's type
     "Read numbers, codes, or moments in the column's zone; raises an error for no such moment."
     if column.kind == "number":
         return values
@@ -150,7 +150,7 @@ def read_value(
 ) -> float | datetime | None:  # number, code of a category, moment in the column's zone; or missing
     "Read one value; raises ValueRefused where it breaks the contract."
     try:
-        return read_column((msgspec.convert(value, column.type),), column)[0]
+        return read_column([msgspec.convert(value, column.type)], column)[0]
     except OverflowError:
         reason = "range"
     except (ValueError, TypeError):  # msgspec's ValidationError is a ValueError
@@ -195,9 +195,7 @@ PARTS = {  # of a moment, in the zone of its column
 }
 
 
-def find_unknown(
-    column: Column, codes: Iterable, texts: Iterable, rows: Iterable
-) -> Iterator[Problem]:  # rows: their numbers
+def find_unknown(column: Column, codes: list, texts: list, rows: Iterable) -> Iterator[Problem]:
     "Find the categories that the contract does not know; they are scored with a warning."
     for code, text, row in zip(codes, texts, rows, strict=False):
         if code == UNKNOWN:
@@ -221,6 +219,6 @@ def encode_rows(
     matrix = np.empty((len(rows), len(features.names)), dtype="float32")
     for place, feature in enumerate(features.names):
         name, part = split_feature(feature, read)
-        values = [moment and PARTS[part](moment) for moment in read[name]] if part else read[name]
-        matrix[:, place] = values
+        values = read[name]
+        matrix[:, place] = [each and PARTS[part](each) for each in values] if part else values
     return matrix, unknown

@@ -32,7 +32,8 @@ from mlprod.course.lessons import (
     show_outcome,
 )
 from ..notebook import Node, read_notebook, write_notebook
-from ..system import child_environment, write_aside
+from ..system import child_environment
+from ..write import write_aside
 
 # %% ../../nbs/workshop/adopt.ipynb #0d29a094
 LEFT_OUT = shutil.ignore_patterns(

@@ -44,7 +44,7 @@ class KernelGone(ValueError):
     "The kernel ended, or had to be ended; the message says why."
 
 
-SILENCE = logging.getLogger("mlprod.exercises")  # a verdict says what the client would log
+SILENCE = logging.getLogger("mlprod.course.checks")  # a verdict says what the client would log
 SILENCE.addHandler(logging.NullHandler())
 SILENCE.propagate = False
 

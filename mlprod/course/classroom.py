@@ -38,7 +38,7 @@ from mlprod.notebook import (
     read_notebook,
     write_notebook,
 )
-from ..system import write_aside
+from ..write import write_aside
 
 # %% ../../nbs/workshop/classroom.ipynb #bc034e84
 def mark_solution(

@@ -34,7 +34,7 @@ from mlprod.course.exercises import (
     read_lesson,
 )
 from ..notebook import Node, NotebookError, read_notebook, write_notebook
-from ..system import write_aside
+from ..write import write_aside
 
 # %% ../../nbs/workshop/lessons.ipynb #2341a312
 class CourseError(ValueError):
