@@ -310,9 +310,9 @@ def test_a_port_that_is_taken_is_not_shared(app):
 @linux
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGUSR1, signal.SIGQUIT])
 def test_workers_end_with_their_parent(app, number):
-    "However it ended; else they would go on serving, beside the next version."
-    with serving(app, WORKERS="2") as address:
-        wait_until(lambda: len(children(address.process)) == 2, "two workers")
+    "However it ended, and those that still start; else they would serve beside the next version."
+    with serving(app, WORKERS="8") as address:
+        wait_until(lambda: len(children(address.process)) == 8, "eight workers")
         workers = children(address.process)
         address.process.send_signal(number)
         address.process.wait(20)
