@@ -83,6 +83,8 @@ class Service:
 
     def __init__(self, artifacts: str | Path, log: Log | None = None):
         self.in_service, self.log = InService(artifacts), log
+        if log and not self.in_service.problem:  # open it now, and delete what is too old
+            log.write(self.in_service.artifact(), [], [], 0)
 
     def predict(
         self, artifact: Artifact, rows: list, request_id: str, n_bytes: int

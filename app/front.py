@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from multiprocessing import parent_process
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -107,7 +108,7 @@ class Front:
         self.scorer = ThreadPoolExecutor(1, "score")  # one large request after the other
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.watch = loop.create_task(end_with_parent(os.getppid()))
+        self.watch = loop.create_task(end_with_parent())
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.watch.cancel()
@@ -124,28 +125,26 @@ class Front:
 
     async def answer(self, scope, protocol, body: bytearray) -> None:
         "Read the body, and send the answer: ours to a plain request, else Flask's, or a problem."
-        began, request_id, by_flask = time.perf_counter(), new_request_id(), not is_plain(scope)
+        began, request_id, plain = time.perf_counter(), new_request_id(), is_plain(scope)
         try:
             await self.bodies.read(scope.headers, protocol, body)
-            if by_flask:
+            if not plain:
                 environ = make_environ(scope, bytes(body), request_id)
                 response = await self.run(self.threads, Response.from_app, self.app, environ, True)
-                status, content = response.status_code, response.get_data()
                 headers = response.headers.to_wsgi_list()
-            else:
-                threads = self.scorer if len(body) >= LARGE else None
-                content = await self.run(threads, self.predict_rows, body, request_id)
-                status, headers = 200, [("content-type", JSON)]
+                await send(protocol, response.status_code, headers, response.get_data())
+                return
+            threads = self.scorer if len(body) >= LARGE else None
+            content = await self.run(threads, self.predict_rows, body, request_id)
+            status, headers = 200, [("content-type", JSON)]
         except Exception as error:
             status, problem = describe_error(error, request_id)
             headers, content = [("content-type", PROBLEM)], msgspec.json.encode(problem)
             if status in (408, 411, 413):  # the rest of the body is not read
                 headers.append(("connection", "close"))
-            by_flask = False
-        if not by_flask:
-            route = scope.path if is_plain(scope) else "other"
-            count_request(request_id, scope.method, route, status, time.perf_counter() - began)
-            headers += [("x-request-id", request_id), *HEADERS.items()]
+        route = scope.path if plain else "other"
+        count_request(request_id, scope.method, route, status, time.perf_counter() - began)
+        headers += [("x-request-id", request_id), *HEADERS.items()]
         await send(protocol, status, headers, content)
 
     async def run(self, threads: ThreadPoolExecutor | None, function: Callable, *arguments):
@@ -176,8 +175,9 @@ async def send(protocol, status: int, headers: list, answer: bytes) -> None:
         pass
 
 
-async def end_with_parent(parent: int) -> None:
+async def end_with_parent() -> None:
     "End this process when its parent has ended, however it did: nobody could stop it any more."
-    while os.getppid() == parent:
+    parent = parent_process()  # who that was, even if it has ended before this process could look
+    while os.getppid() == parent.pid and parent.is_alive():
         await asyncio.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -148,12 +148,13 @@ class Log:
         "Leave predictions to the thread; where too much waits they are lost, and counted."
         # decoded, a number of one digit takes 32 bytes: what waits is more than what was sent
         n_bytes += 400 + len(rows) * (300 + 32 * len(artifact.features.columns))
+        request = time.time(), artifact, predictions, rows, n_bytes
         with self._lock:
             if self._waiting + n_bytes <= self.room:
-                self._queue.append((time.time(), artifact, predictions, rows, n_bytes))
+                self._queue.append(request)
                 self._waiting += n_bytes
                 return
-        self._lose(len(rows))
+        self._lose([request])
 
     def label(self, project: str, labels: list[tuple[str, str]], tries: int = 3) -> None:
         "Write labels, by the ids of predictions; raises LogError where that cannot be done."
@@ -176,8 +177,12 @@ class Log:
     def _run(self) -> None:
         while threading.main_thread().is_alive() and not self._closing.wait(self.every):
             self._write_queue()
-        self.room = 0  # what comes now is lost: nobody would write it
+        self.room, until = 0, time.monotonic() + 3  # what comes now is lost: nobody would write it
         self._write_queue()
+        while self._queue and time.monotonic() < until:  # another process writes
+            time.sleep(0.05)
+            self._write_queue()
+        self._lose(self._queue)
         if self._log:
             self._log.close()
 
@@ -197,11 +202,11 @@ class Log:
             if self.problem != str(error):
                 logging.getLogger("app").error("prediction log: %s", error)
             self.problem, self._file = str(error), None
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY and self.room:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
                 with self._lock:
                     self._queue = queue + self._queue  # another process writes: the next round
                 return
-            self._lose(sum(len(rows) for _, _, _, rows, _ in queue))
+            self._lose(queue)
         with self._lock:
             self._waiting -= sum(n_bytes for *_, n_bytes in queue)
 
@@ -221,7 +226,8 @@ class Log:
             more = purge_log(self._log, before, self.most_bytes)
             self._purge_at = 0.0 if more else time.monotonic() + 60
 
-    def _lose(self, rows: int) -> None:
+    def _lose(self, queue: list[tuple]) -> None:
+        rows = sum(len(rows) for _, _, _, rows, _ in queue)
         with self._lock:
             self.lost += rows
         self._on_lost(rows)
