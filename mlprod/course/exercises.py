@@ -158,7 +158,8 @@ def count_words(lesson: Lesson) -> int:
 
 def count_minutes(lesson: Lesson) -> int:
     "The minutes that a lesson takes, by the rule."
-    cells = sum(cell.cell_type == "code" for cell in lesson.notebook.cells)
+    sources = [cell.source for cell in lesson.notebook.cells if cell.cell_type == "code"]
+    cells = sum(not re.search(r"^#\| (exercise|check)", text, re.MULTILINE) for text in sources)
     minutes = count_words(lesson) / 150 + cells / 2 + sum(e.minutes for e in lesson.exercises)
     return max(5, 5 * round(minutes / 5))
 
