@@ -116,7 +116,7 @@ def test_copy(
     lesson = f"nbs/{name}.ipynb"
     module = find_module(read_notebook(copy / lesson))
     pytest = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
-    compare = [*pytest, "-p", "no:warnings", "--nbval", lesson]
+    compare = [*pytest, "--nbval", lesson]
     stages = [
         {"the library": ["-c", EXPORT_ONE.format(lesson)]},
         {
