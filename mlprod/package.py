@@ -8,8 +8,8 @@ __all__ = ['WEIGHTS', 'OPSETS', 'HUB_NAMES', 'LIBRARIES', 'FILES', 'ASIDE', 'POI
            'describe_refusal', 'ParityError', 'Agreement', 'run_model', 'decide', 'check_parity', 'LatencyError',
            'check_latency', 'quoted', 'plain', 'shown', 'share', 'words', 'describe_feature', 'describe_windows',
            'write_card', 'render_card', 'hash_bytes', 'to_json', 'name_version', 'find_threshold', 'make_manifest',
-           'VersionError', 'write_version', 'SizeError', 'save_artifact', 'list_versions', 'check_version',
-           'read_pointer', 'move_pointer', 'promote', 'roll_back']
+           'VersionError', 'write_version', 'project_of', 'refuse_other_project', 'SizeError', 'save_artifact',
+           'list_versions', 'check_version', 'read_pointer', 'move_pointer', 'promote', 'roll_back']
 
 # %% ../nbs/06_package.ipynb #406d2d49
 import copy
@@ -373,7 +373,7 @@ ASIDE = ".saving-"
 
 
 class VersionError(ValueError):
-    "A version is unknown, or is not what its name says."
+    "A version is unknown, not what its name says, or of another project."
 
 
 def write_version(
@@ -404,6 +404,25 @@ def write_version(
             )
     return target
 
+# %% ../nbs/06_package.ipynb #pkg0e002
+def project_of(folder: Path, version: str | None) -> str | None:
+    "Read which project a version is of; None where its manifest does not say."
+    try:
+        return json.loads((folder / version / "manifest.json").read_bytes())["project"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def refuse_other_project(
+    folder: Path,         # artifacts/<project>
+    project: str | None,
+    versions: list[str | None],  # of the folder
+) -> None:
+    "Raise VersionError where versions are of another project."
+    for other in sorted({project_of(folder, one) for one in versions} - {project, None}):
+        problem = f"expected a version of {other}, as those there; got one of {project}"
+        raise VersionError(f"{folder.name}: {problem}: each project has a folder of its own")
+
 # %% ../nbs/06_package.ipynb #fce4362f
 class SizeError(ValueError):
     "A model is larger than the contract allows."
@@ -418,6 +437,7 @@ def save_artifact(
     folder: str | Path,       # artifacts/<project>
 ) -> Path:  # of the version's folder
     "Save an artifact; raises ConversionError, ParityError, LatencyError, SizeError, VersionError."
+    refuse_other_project(Path(folder), contract.project, list_versions(folder))
     written = convert_model(model)
     check_parity(model, written, test_matrix, find_threshold(report), contract)
     check_latency(model, written, test_matrix, contract)
@@ -496,12 +516,13 @@ def promote(
     folder: str | Path,  # artifacts/<project>
     version: str,
 ) -> dict:  # the pointer
-    "Put a version into service; raises VersionError where it does not exist, or is damaged."
+    "Put a version into service; raises VersionError if unknown, damaged, or another project's."
     folder = Path(folder)
     check_version(folder, version)
     pointer = read_pointer(folder)
     if pointer["version"] == version:
         return pointer
+    refuse_other_project(folder, project_of(folder, version), [pointer["version"]])
     return move_pointer(folder, version, pointer["version"])
 
 

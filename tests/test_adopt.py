@@ -8,7 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mlprod.cli import check_app_folder, check_library, main
+from mlprod.cli import main
+from mlprod.consistency import check_app_folder, check_library
 from mlprod.course.adopt import adopt_lesson, find_module, find_tests, undo_adoption
 from mlprod.course.classroom import new_lesson
 from mlprod.course.lessons import (

@@ -5,17 +5,24 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import nbformat
 import pytest
+from make_artifacts import make_artifact
 
 import mlprod
-from mlprod.cli import check_library, check_notebooks, make_parser, plan_run
+from mlprod.app.log import open_log, write_lines
+from mlprod.app.model import load_artifact
+from mlprod.cli import COMMANDS, make_parser, plan_run
+from mlprod.consistency import check_contracts, check_library, check_notebooks
+from mlprod.generate import generate_app
 from mlprod.run import CELL_SECONDS
 
 ROOT = Path(mlprod.__file__).resolve().parent.parent
@@ -66,29 +73,28 @@ def test_help_and_version_answer_at_once():
     assert (done.returncode, done.stdout) == (0, f"mlprod {mlprod.__version__}\n")
 
 
-COMMANDS = [
-    f"{group} {word}".strip()
-    for group, words in make_parser().known.items()
-    for word in words
-    if word != "lesson"  # a group
-]
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command, tmp_path):
+    "`--help` says what the command does and shows it, anywhere."
+    status, out, err = run(*command.split(), "--help", cwd=tmp_path)
+    assert (status, err) == (0, "")
+    assert f"example:\n  mlprod {command}" in out and COMMANDS[command][0].__doc__ in out
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_an_example(command, capsys):
-    "`--help` says what the command does and shows it."
-    with pytest.raises(SystemExit) as leave:
-        make_parser().parse_args([*command.split(), "--help"])
-
-    assert leave.value.code == 0
-    assert f"example:\n  mlprod {command}" in capsys.readouterr().out
+def test_the_example_of_a_command_is_one(command):
+    "It is understood as it stands."
+    make_parser(command).parse_args(COMMANDS[command][1].split())
 
 
 def test_without_a_command_it_lists_them(tmp_path):
     "As git does."
-    status, out, _ = run(cwd=tmp_path)
-    assert status == 0
-    assert "serve" in out and "lessons" in out
+    for words in ([], ["--help"], ["-h"]):
+        status, out, _ = run(*words, cwd=tmp_path)
+        assert status == 0 and all(f"  {name} " in out for name in COMMANDS)
+    for words in (["lesson"], ["lesson", "--help"]):
+        status, out, _ = run(*words, cwd=tmp_path)
+        assert status == 0 and "  lesson start " in out and "  serve " not in out
 
 
 @pytest.mark.parametrize(
@@ -96,6 +102,8 @@ def test_without_a_command_it_lists_them(tmp_path):
     [
         (["rnu"], "no command 'rnu'; did you mean 'run'?"),
         (["zzz"], "no command 'zzz'; there are run, lessons, serve"),
+        (["lesson", "chek", "04"], "no command 'lesson chek'; did you mean 'lesson check'?"),
+        (["lesson", "zzz"], "no command 'lesson zzz'; there are list, start, check"),
         (["serve", "--port", "x"], "invalid int value: 'x'"),
         (["run", "-p", "rows"], "expected 2 arguments"),
         (["run", "--cell-seconds", "0"], "expected a number above 0; got '0'"),
@@ -129,8 +137,8 @@ def test_debug_shows_the_traceback(tmp_path):
 
 def test_the_default_time_limit_is_the_runners():
     "The command line does not import the runner for its help, so it repeats the number."
-    assert make_parser().parse_args(["run"]).cell_seconds == CELL_SECONDS
-    assert make_parser().parse_args(["lessons"]).cell_seconds == CELL_SECONDS
+    assert make_parser("run").parse_args([]).cell_seconds == CELL_SECONDS
+    assert make_parser("lessons").parse_args([]).cell_seconds == CELL_SECONDS
 
 
 def test_the_default_contract_owns_the_committed_app(tmp_path):
@@ -174,9 +182,9 @@ def test_one_lesson_by_its_number(project):
 
 
 @posix
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_the_kernel_too(project, number):
-    "Status 130, one line, and no kernel left behind."
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_ends_the_kernel_too(project, number, status):
+    "The status says which signal it was; one line, and no kernel left behind."
     add_lesson(project, "01_endless.ipynb", "import os; open('pid', 'w').write(str(os.getpid()))",
                "while True: pass")  # fmt: skip
     process = start("lessons", cwd=project)
@@ -189,7 +197,7 @@ def test_an_interrupt_ends_the_kernel_too(project, number):
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
 
-    assert process.returncode == 130
+    assert process.returncode == status
     assert err.endswith("mlprod: stopped\n") and "Traceback" not in err
     kernel = int(noted.read_text())
     with pytest.raises(ProcessLookupError):
@@ -258,17 +266,20 @@ def test_run_names_a_wrong_parameter_and_a_failing_cell(project):
     assert status == 1 and "none.yaml" in err and err.count("\n") == 1
 
 
-SERVER = """
-import http.server, json, os
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(json.dumps([os.getcwd(), os.environ["PREDICTION_LOG"]]).encode())
-server = http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler)
-print("serving", flush=True)
-server.serve_forever()
-"""
+def test_run_refuses_a_contract_that_names_another_project(project):
+    "One line before a kernel starts, and what is in service for the other project stays there."
+    add_line(project)
+    (project / "data" / "seals").mkdir()
+    text = (project / "data" / "penguins" / "contract.yaml").read_text(encoding="utf-8")
+    (project / "data" / "seals" / "contract.yaml").write_text(text, encoding="utf-8")
+
+    status, out, err = run("run", "--contract", "data/seals/contract.yaml", cwd=project)
+
+    expected = "expected seals, the name of its folder; got penguins: rename one of the two"
+    assert (status, out) == (1, "")
+    assert err == f"mlprod: contract data/seals/contract.yaml: project: {expected}\n"
+    assert not (project / "artifacts").exists(), "not even a folder"
+    assert [problem.endswith(expected) for problem in check_contracts(project)] == [True]
 
 
 def free_port():
@@ -278,45 +289,140 @@ def free_port():
         return probe.getsockname()[1]
 
 
-@posix
-def test_serve_runs_the_app_in_its_folder_and_ends_with_it(project):
-    "It hands over port and log, shows what the app prints, and takes the app along when it ends."
-    (project / "app").mkdir()
-    (project / "app" / "serve.py").write_text(SERVER)
-    port = free_port()
-    process = start("serve", "--port", str(port), cwd=project)
-
-    assert process.stdout.readline() == "serving\n"
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
-        folder, log = json.load(answer)
-    process.terminate()
-    process.communicate(timeout=20)
-
-    assert Path(folder).resolve() == (project / "app").resolve()
-    assert Path(log).resolve() == (project / "artifacts" / "log.sqlite").resolve()
-    assert process.returncode == 130
+def is_answered(port):
+    "Whether somebody listens."
     with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", port)) != 0
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_until(holds, seconds=30):
+    "Wait for something that takes a moment."
+    until = time.monotonic() + seconds
+    while not holds() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert holds()
+
+
+def read_scores(log):
+    "What a log holds: a score and the columns of the row, for each prediction."
+    with closing(sqlite3.connect(log)) as file:
+        lines = file.execute("select score, row from predictions order by id").fetchall()
+    return [(score, sorted(json.loads(row))) for score, row in lines]
+
+
+@pytest.fixture(scope="module")
+def two_apps(tmp_path_factory):
+    "A repository with two projects, and an app of each: one in app/, one beside its artifacts."
+    root = tmp_path_factory.mktemp("two")
+    (root / "settings.ini").write_text("[DEFAULT]\nlib_name = toy\nversion = 0.0.1\n")
+    (root / "nbs").mkdir()
+    apps = {"flights": root / "app", "penguins": root / "artifacts" / "penguins" / "app"}
+    for name, app in apps.items():
+        make_artifact(name, root / "artifacts" / name)
+        generate_app(root / "artifacts" / name, app)
+    return root, apps
+
+
+def serve_once(root, app):
+    "Serve an app, send it the example of its contract, stop it: the answer, the exit status."
+    port = free_port()
+    process = start("serve", "--app", str(app), "--port", str(port), cwd=root)
+    try:
+        assert process.stdout.readline().startswith(f"serving on http://127.0.0.1:{port}")
+        wait_until(lambda: is_answered(port))
+        (manifest,) = (app / "artifacts").glob("*/manifest.json")
+        example = load_artifact(manifest.parent).example
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/predict", json.dumps([example]).encode(),
+            {"Content-Type": "application/json"},
+        )  # fmt: skip
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
+            (prediction,) = json.load(answer)["predictions"]
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+    return prediction, process.returncode
+
+
+@posix
+def test_each_project_has_its_own_log(two_apps):
+    "Serving one deletes nothing of another's, however old it is, nor of a log of earlier days."
+    root, apps = two_apps
+    logs = {name: root / "artifacts" / name / "log.sqlite" for name in apps}
+    years_ago = 1_000_000_000
+    line = (f"{years_ago * 10**9:016x}-old", years_ago, "v", "{}", 0.5, "no")
+    shared = root / "artifacts" / "log.sqlite"
+    for path, owner in ((shared, "penguins"), (logs["penguins"], "penguins")):
+        with closing(open_log(path, owner)) as log:
+            write_lines(log, [line])
+    before = shared.read_bytes()
+
+    for _ in range(2):
+        prediction, _ = serve_once(root, apps["flights"])
+    assert [score for score, _ in read_scores(logs["flights"])] == [prediction["score"]] * 2
+    assert read_scores(logs["penguins"]) == [(0.5, [])]
+
+    prediction, _ = serve_once(root, apps["penguins"])
+    assert [score for score, row in read_scores(logs["penguins"]) if row] == [prediction["score"]]
+    assert len(read_scores(logs["flights"])) == 2
+    assert shared.read_bytes() == before
+
+
+@posix
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
+)
+def test_the_app_ends_with_serve(two_apps, number, status):
+    "The status says which signal it was, and nobody listens any more, however serve was ended."
+    if number == signal.SIGKILL and not sys.platform.startswith("linux"):
+        pytest.skip("only Linux tells a process that its parent was killed")
+    root, port = two_apps[0], free_port()
+    process = start("serve", "--port", str(port), cwd=root)
+    assert process.stdout.readline().startswith("serving on")
+    wait_until(lambda: is_answered(port))
+
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+
+    assert process.returncode == status
+    assert err == ("" if number == signal.SIGKILL else "mlprod: stopped\n")
+    wait_until(lambda: not is_answered(port))
 
 
 def test_serve_names_what_is_missing(project):
-    "An app that is not generated, a port that is taken or is none, an app that does not start."
+    "An app that is not generated or serves nothing, a port that is taken or is none, a bad start."
     status, _, err = run("serve", cwd=project)
     assert (status, err) == (1, "mlprod: app/serve.py: not found; `mlprod run` generates the app\n")
 
-    (project / "app").mkdir()
+    artifacts = project / "app" / "artifacts"
+    artifacts.mkdir(parents=True)
     (project / "app" / "serve.py").write_text("import sys; sys.exit(3)")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        port = str(taken.getsockname()[1])
-        status, _, err = run("serve", "--port", port, cwd=project)
-    assert status == 1
-    assert err.startswith(f"mlprod: port {port}: ") and "choose another with --port" in err
+        port = taken.getsockname()[1]
+        status, _, err = run("serve", "--port", str(port), cwd=project)
+    assert status == 1 and err.startswith(f"mlprod: port {port}: Address already in use; choose")
+    (other,) = set(re.findall(r"--port (\d+)", err))
+    assert f'mlprod serve --port {other} (make serve ARGS="--port {other}")' in err
 
     status, _, err = run("serve", "--port", "70000", cwd=project)
-    assert status == 1 and "port 70000" in err and err.count("\n") == 1
+    assert status == 1 and "port 70000: expected one from 1 to 65535; choose" in err
 
+    no_artifact = "mlprod: app/artifacts: expected a version in service; got none: "
+    for page in (None, "{}", '{"version": "v1"}', "[]"):
+        if page is not None:
+            (artifacts / "in_service.json").write_text(page)
+        status, _, err = run("serve", "--port", str(free_port()), cwd=project)
+        assert status == 1 and err.startswith(no_artifact) and err.count("\n") == 1
+        assert not (project / "artifacts").exists()
+
+    (artifacts / "v1").mkdir()
+    manifest = artifacts / "v1" / "manifest.json"
+    (artifacts / "in_service.json").write_text('{"version": "v1"}')
+    manifest.write_text('{"project": "../elsewhere"}')
+    assert run("serve", "--port", str(free_port()), cwd=project)[2].startswith(no_artifact)
+    manifest.write_text('{"project": "toy"}')
     status, _, err = run("serve", "--port", str(free_port()), cwd=project)
     assert (status, err) == (1, "mlprod: app/serve.py ended with exit status 3; see above\n")
 

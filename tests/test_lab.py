@@ -4,7 +4,9 @@ import importlib.metadata
 import json
 import os
 import re
+import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -12,14 +14,16 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from make_artifacts import BROWSER
+from make_artifacts import BROWSER, make_artifact
 
+from mlprod.app.model import load_artifact, read_pointer
 from mlprod.course import lab
+from mlprod.generate import generate_app
 
 ROOT = Path(__file__).resolve().parent.parent
 GROUP = "jupyter_serverproxy_servers"
@@ -147,7 +151,7 @@ def test_a_jupyter_server_serves_both_tiles_to_those_who_have_logged_in(tmp_path
         for link in re.findall(r'href="(\.\./lab/tree/.+?)"', page):
             there = urllib.parse.urljoin(f"{address}/mlprod-course/", link)
             assert (ROOT / there.removeprefix(f"{address}/lab/tree/")).is_file(), there
-        assert page.count('scope="row"') == len(list((ROOT / "nbs").glob("[0-9]*.ipynb")))
+        assert page.count('scope="row"') == len(list((ROOT / "nbs").glob("[0-9]*_*.ipynb")))
 
     for _ in range(300):  # the app ends after the server, which does not wait for it
         try:
@@ -183,6 +187,52 @@ def test_new_code_of_the_app_is_a_reason_to_start_again(tmp_path):
     (tmp_path / "artifacts").mkdir()
     (tmp_path / "artifacts" / "in_service.json").touch()
     assert lab.list_stamps(tmp_path) == stamps[-1]
+
+
+def predict_example(port, artifact):
+    "The score that the app gives to the example of a contract; None while another one answers."
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/predict", json.dumps([artifact.example]).encode(),
+        {"Content-Type": "application/json"},
+    )  # fmt: skip
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)["predictions"][0]["score"]
+    except OSError:  # it starts, or has the columns of another contract
+        return None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="ends processes in another way on Windows")
+def test_the_tile_logs_for_the_project_that_the_app_serves(tmp_path):
+    "When the app is another project's, the tile starts it again, with that project's log."
+    (tmp_path / "settings.ini").touch()
+    (tmp_path / "nbs").mkdir()
+    app, scores = tmp_path / "app", {}
+    for name in ("penguins", "flights"):
+        make_artifact(name, tmp_path / "built" / name)
+    generate_app(tmp_path / "built" / "penguins", app)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = lab.describe_app_tile()["command"]
+    process = subprocess.Popen([part.format(port=port) for part in command], cwd=tmp_path)
+    try:
+        for name in ("penguins", "flights"):
+            shutil.copytree(tmp_path / "built" / name, app / "artifacts", dirs_exist_ok=True)
+            artifact = load_artifact(app / "artifacts" / read_pointer(app / "artifacts"))
+            for _ in range(600):
+                scores[name] = predict_example(port, artifact)
+                if scores[name] is not None:
+                    break
+                time.sleep(0.1)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+    for name, score in scores.items():
+        with closing(sqlite3.connect(tmp_path / "artifacts" / name / "log.sqlite")) as log:
+            assert log.execute("select score from predictions").fetchall() == [(score,)]
+    assert not (tmp_path / "artifacts" / "log.sqlite").exists()
 
 
 def make_course(**changes):

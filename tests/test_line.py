@@ -94,7 +94,8 @@ def test_a_broken_limit_stops_the_line(tmp_path):
     page = YAML(typ="safe", pure=True).load(PENGUINS)
     page["limits"]["floors"]["accuracy"] = 0.9999
     page["data"]["rows"] = str(PENGUINS.with_name("penguins.parquet"))
-    contract = tmp_path / "contract.yaml"
+    contract = tmp_path / "penguins" / "contract.yaml"
+    contract.parent.mkdir()
     YAML(typ="safe", pure=True).dump(page, contract)
     said = r"limits\.floors\.accuracy: expected at least 0\.9999"
     with pytest.raises(NotebookFailed, match=said):
@@ -109,7 +110,18 @@ def test_a_mistake_in_the_contract_stops_the_line_at_once(tmp_path):
     "The cell's error is the contract's, in one line with its place."
     page = YAML(typ="safe", pure=True).load(PENGUINS)
     page["features"][0] = "iland"
-    contract = tmp_path / "contract.yaml"
+    contract = tmp_path / "penguins" / "contract.yaml"
+    contract.parent.mkdir()
     YAML(typ="safe", pure=True).dump(page, contract)
     with pytest.raises(NotebookFailed, match=r"features\[0\]: expected a column; got 'iland'"):
         run_line(contract, tmp_path)
+
+
+def test_a_contract_that_names_another_project_stops_the_line_at_once(tmp_path):
+    "It was copied: nothing of the project that it names is touched."
+    contract = tmp_path / "seals" / "contract.yaml"
+    contract.parent.mkdir()
+    contract.write_text(PENGUINS.read_text(encoding="utf-8"), encoding="utf-8")
+    with pytest.raises(NotebookFailed, match="project: expected seals, the name of its folder; go"):
+        run_line(contract, tmp_path)
+    assert not (tmp_path / "artifacts").exists()

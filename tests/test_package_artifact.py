@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -433,3 +434,21 @@ def test_killed_at_any_moment_what_is_in_service_is_whole(penguins, tmp_path, ro
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 1
+
+
+def test_a_version_of_another_project_is_neither_saved_nor_promoted(penguins, root, tmp_path):
+    "The folder stays as it was, and the line names both projects."
+    folder, flights = tmp_path / "flights", make_parts(root, "flights")
+    promote(folder, save(flights, folder).name)
+    before = sorted(folder.rglob("*")), read_pointer(folder)
+
+    expected = "^flights: expected a version of flights, as those there; got one of penguins: "
+    with pytest.raises(VersionError, match=expected):
+        save(penguins, folder)
+    assert (sorted(folder.rglob("*")), read_pointer(folder)) == before
+
+    other = save(penguins, tmp_path / "penguins")
+    shutil.copytree(other, folder / other.name)
+    with pytest.raises(VersionError, match=expected):
+        promote(folder, other.name)
+    assert read_pointer(folder) == before[1]
