@@ -362,7 +362,7 @@ def draw_request() -> Drawing:
     picture.text(92, 206, "anything else", "quiet start")
     picture.box(12, 244, 250, 52, "Flask", "a small pool of threads")
     picture.arrow((236, 244), (236, 200))
-    picture.text(248, 226, "large bodies", "quiet start")
+    picture.text(248, 226, "predict, not plain", "quiet start")
     picture.text(274, 275, "pages, metrics, labels", "quiet start")
     return picture
 
