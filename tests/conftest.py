@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as for a job in a script's background
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # the programs we start inherit it
+# A job in a script's background ignores these two, and the programs that we start would inherit it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGQUIT"):  # not on Windows
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -234,13 +234,10 @@ UNREACHABLE = "onnection|resolve|dns|network|timed out|offline"
 def install(python, environment, requirements):
     "Make an environment with these requirements only; give its Python."
     made = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
     make = [python, "-m", "venv", "--without-pip", environment]
     fill = [sys.executable, "-m", "pip", "--python", made, "install", "--quiet", "--no-compile"]
-    if uv:
-        make = [uv, "venv", "--quiet", "--python", python, environment]
-        fill = [uv, "pip", "install", "--quiet", "--python", made]
-    for command in (make, [*fill, "--only-binary", ":all:", "--requirement", requirements]):
+    fill += ["--only-binary", ":all:", "--require-hashes", "--requirement", requirements]
+    for command in (make, fill):  # as the Dockerfile does
         done = run_as(None, *command)
         if done.returncode and re.search(UNREACHABLE, done.stderr) and "CI" not in os.environ:
             pytest.skip("the package index cannot be reached")
