@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -31,7 +32,6 @@ def read_number(name: str, default: int, most: int) -> int:
 
 def make_front():
     "Make the app in a worker; Ctrl-C reaches all processes, and the first one tells the others."
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until the server listens to it itself
     if hasattr(signal, "pthread_sigmask"):  # not on Windows
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     from app import create_app
@@ -83,6 +83,8 @@ def serve(host: str, port: int, workers: int) -> None:
         log_dictconfig=LINES,
     )
     server.respawned_wrks = Forgetful()
+    if hasattr(os, "register_at_fork"):  # a worker that starts would inherit a handler of SIGTERM
+        os.register_at_fork(after_in_child=partial(signal.signal, signal.SIGTERM, signal.SIG_DFL))
     print(f"serving on http://{host}:{port} (Ctrl-C stops it)", flush=True)
     server.serve()
 
