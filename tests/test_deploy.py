@@ -234,10 +234,15 @@ UNREACHABLE = "onnection|resolve|dns|network|timed out|offline"
 def install(python, environment, requirements):
     "Make an environment with these requirements only; give its Python."
     made = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    make = [python, "-m", "venv", "--without-pip", environment]
-    fill = [sys.executable, "-m", "pip", "--python", made, "install", "--quiet", "--no-compile"]
-    fill += ["--only-binary", ":all:", "--require-hashes", "--requirement", requirements]
-    for command in (make, fill):  # as the Dockerfile does
+    tools = environment.with_name("tools")  # brings the pip, which the image has not
+    pip = [tools / made.relative_to(environment), "-m", "pip", "--python", made, "install"]
+    pip += ["--quiet", "--no-compile", "--only-binary", ":all:", "--require-hashes"]
+    make = [python, "-m", "venv"]
+    for command in (
+        [*make, tools],
+        [*make, "--without-pip", environment],
+        [*pip, "--requirement", requirements],  # as the Dockerfile does
+    ):
         done = run_as(None, *command)
         if done.returncode and re.search(UNREACHABLE, done.stderr) and "CI" not in os.environ:
             pytest.skip("the package index cannot be reached")
