@@ -35,7 +35,13 @@ from skl2onnx.common.data_types import FloatTensorType
 from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
 
 from .contract import Contract, mistake
-from .report import NotApplicable, Report, list_broken_limits, write_report
+from mlprod.report import (
+    NotApplicable,
+    Report,
+    describe_advantage,
+    list_broken_limits,
+    write_report,
+)
 from .train import ESTIMATORS, Trained
 from .write import sync_folder, write_aside
 
@@ -159,11 +165,11 @@ class Agreement:
 
     rows: int
     difference: float  # largest, of any score
-    flips: int         # rows whose decision differs
+    flips: int  # rows whose decision differs
 
 
 def run_model(
-    model: bytes,        # ONNX
+    model: bytes,  # ONNX
     matrix: np.ndarray,  # (n, n_features) float32
 ) -> np.ndarray:  # (n, n_labels) float32
     "Score rows by ONNX Runtime, some thousand at a time."
@@ -180,8 +186,8 @@ def decide(scores: np.ndarray, threshold: float | None) -> np.ndarray:
 
 def check_parity(
     model: Trained,
-    written: bytes,           # the same model as ONNX
-    matrix: np.ndarray,       # (n, n_features) float32, the test rows
+    written: bytes,  # the same model as ONNX
+    matrix: np.ndarray,  # (n, n_features) float32, the test rows
     threshold: float | None,  # of the decision; None: the likeliest label
     contract: Contract,
 ) -> Agreement:
@@ -204,7 +210,7 @@ class LatencyError(ValueError):
 
 def check_latency(
     model: Trained,
-    written: bytes,      # the same model as ONNX
+    written: bytes,  # the same model as ONNX
     matrix: np.ndarray,  # (n, n_features) float32, the test rows
     contract: Contract,
 ) -> None:
@@ -294,7 +300,9 @@ def write_card(report: Report, contract: Contract, rows_hash: str) -> str:
     "Write the model card, every field from contract and report."
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
                               keep_trailing_newline=True)  # fmt: skip
-    environment.filters |= {each.__name__: each for each in (quoted, plain, shown, share, words)}
+    environment.filters |= {
+        each.__name__: each for each in (quoted, plain, shown, share, words, describe_advantage)
+    }
     template = resources.files("mlprod").joinpath("files/card.md").read_text(encoding="utf-8")
     names = list(type(report.metrics).model_fields)
     ours = {name: getattr(report.metrics, name) for name in names}
@@ -354,7 +362,7 @@ def find_threshold(report: Report) -> float | None:
 def make_manifest(
     files: dict[str, bytes],  # content by name
     report: Report,
-    rows_hash: str,           # SHA-256 of the file with the rows
+    rows_hash: str,  # SHA-256 of the file with the rows
 ) -> dict:
     "List what an artifact consists of and what made it, and name its version."
     manifest = {
@@ -377,7 +385,7 @@ class VersionError(ValueError):
 
 
 def write_version(
-    folder: Path,             # artifacts/<project>
+    folder: Path,  # artifacts/<project>
     version: str,
     files: dict[str, bytes],  # content by name, the manifest included
 ) -> Path:  # of the version's folder
@@ -414,7 +422,7 @@ def project_of(folder: Path, version: str | None) -> str | None:
 
 
 def refuse_other_project(
-    folder: Path,         # artifacts/<project>
+    folder: Path,  # artifacts/<project>
     project: str | None,
     versions: list[str | None],  # of the folder
 ) -> None:
@@ -432,9 +440,9 @@ def save_artifact(
     model: Trained,
     report: Report,
     contract: Contract,
-    rows_hash: str,           # SHA-256 of the file with the rows
+    rows_hash: str,  # SHA-256 of the file with the rows
     test_matrix: np.ndarray,  # (n, n_features) float32, the rows for the parity check
-    folder: str | Path,       # artifacts/<project>
+    folder: str | Path,  # artifacts/<project>
 ) -> Path:  # of the version's folder
     "Save an artifact; raises ConversionError, ParityError, LatencyError, SizeError, VersionError."
     refuse_other_project(Path(folder), contract.project, list_versions(folder))
