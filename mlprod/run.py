@@ -169,7 +169,7 @@ class FreshKernel(AsyncKernelManager):
             await asyncio.gather(*waiting, return_exceptions=True)
         process = getattr(self.provisioner, "process", None)
         self.exit_status = process.poll() if process else None
-        if hasattr(self, "noise"):
+        if hasattr(self, "noise") and not self.noise.closed:  # not closed before
             self.noise.seek(0)
             self.said = self.noise.read().decode("utf-8", "replace").strip()
             self.noise.close()

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_core.utils import run_sync
 
 from mlprod.run import (
     CELL_SECONDS,
     START_SECONDS,
+    FreshKernel,
     NotebookError,
     NotebookFailed,
     ParameterError,
@@ -390,3 +392,12 @@ def test_the_readme_starts_its_links_one_folder_higher(tmp_path):
     assert 'src="nbs/images/app.png"' in text
     assert "secret" not in text and "#|" not in text
     assert "1 + 1" in text and "    2\n" in text
+
+
+def test_a_kernel_can_be_closed_twice():
+    "It does not start, and is closed by whoever noticed; then by whoever asked for it."
+    kernel = FreshKernel(kernel_name="python3")
+    run_sync(kernel.start_kernel)()
+    run_sync(kernel.close)(now=True)
+    run_sync(kernel.close)(now=True)
+    assert kernel.provisioner is None or not kernel.provisioner.has_process
