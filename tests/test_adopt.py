@@ -105,6 +105,23 @@ def test_what_fails_a_check_or_a_test_changes_nothing(repository, monkeypatch, c
     assert snapshot(repository) == before
 
 
+def test_an_output_that_differs_is_shown(repository, monkeypatch):
+    "The reason has what the lesson shows, and what it prints with the learner's code."
+    monkeypatch.chdir(repository)
+    answer(repository, "return sum(v is None for v in values) / (len(values) or 1)")
+    lesson = repository / "nbs" / f"{NAME}.ipynb"
+    before, notebook = lesson.read_bytes(), nbformat.read(lesson, as_version=4)
+    shown = [nbformat.v4.new_output("stream", text="then\n")]
+    notebook.cells.append(nbformat.v4.new_code_cell("print('now')", outputs=shown))
+    nbformat.write(notebook, lesson)
+    with pytest.raises(CourseError, match="the lesson's outputs went wrong") as error:
+        adopt_lesson(repository, NAME)
+    lesson.write_bytes(before)
+
+    reasons = [line.split() for line in str(error.value).splitlines()]
+    assert ["-", "now"] in reasons and ["+", "then"] in reasons, error.value
+
+
 def test_the_code_you_wrote_is_the_code_that_is_exported_and_it_can_be_undone(
     repository, monkeypatch, capsys
 ):

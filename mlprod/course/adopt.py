@@ -10,6 +10,7 @@ __all__ = ['LEFT_OUT', 'EXPORT', 'EXPORT_ONE', 'GENERATE', 'copy_repository', 's
 # %% ../../nbs/workshop/adopt.ipynb #a43a8358
 import io
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -77,10 +78,12 @@ def start_python(
 
 
 def name_reason(text: str) -> str:
-    "What a program printed about its failure: pytest's errors and names of tests, or all lines."
-    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    "What a program printed about its failure: pytest's errors and failed tests, or its last lines."
+    lines = [line.rstrip() for line in re.sub(r"\x1b\[\d*m", "", text).splitlines() if line.strip()]
     told = [line for line in lines if line.startswith(("FAILED", "ERROR", "E  "))]
-    told = list(dict.fromkeys(told or lines[-20:] or ["it gave no reason"]))
+    if not any(line.startswith("E  ") for line in told):  # nbval's own words have no mark
+        told = lines[-20:] or ["it gave no reason"]
+    told = list(dict.fromkeys(told))
     return "\n".join(
         f"  {line.removeprefix('E').strip() if line[:2] == 'E ' else line}" for line in told
     )
