@@ -663,7 +663,7 @@ def plot_calibration(report: Report, axes: Axes | None = None) -> None:
 # %% ../nbs/05b_report.ipynb #rep00042
 def plot_capacity(report: Report, axes: Axes | None = None) -> None:
     "Draw precision against the share of the rows that is acted on, the capacity marked."
-    title, capacity = "What if the capacity were another?", report.decision.capacity
+    title, capacity = "What if the capacity were different?", report.decision.capacity
     if isinstance(report.curve, NotApplicable):
         draw_reason(title, report.curve.reason, axes)
         return
