@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['DEFAULT_CONTRACT', 'TELLTALES', 'SHELL', 'CHECKS', 'OURS', 'CommandError', 'find_root', 'shorten', 'plan_run',
-           'run_line', 'choose_lessons', 'run_lessons', 'serve_app', 'end_process', 'list_course', 'start_work',
-           'read_limits', 'check_work', 'give_hint', 'give_solution', 'adopt_work', 'export_work', 'grade_work',
-           'write_lesson', 'check_library', 'compare_folders', 'find_telltales', 'check_notebooks', 'check_readme',
-           'check_app_folder', 'check_contracts', 'report_checks', 'check_all', 'write_readme_file', 'Parser',
-           'add_command', 'positive', 'make_parser', 'add_lesson_words', 'name_unknown_command', 'read_message',
-           'describe_error', 'main', 'complain', 'with_terminate_as_interrupt']
+           'run_line', 'choose_lessons', 'run_lessons', 'serve_app', 'end_process', 'find_artifact', 'score_rows',
+           'list_course', 'start_work', 'read_limits', 'check_work', 'give_hint', 'give_solution', 'adopt_work',
+           'export_work', 'grade_work', 'write_lesson', 'check_library', 'compare_folders', 'find_telltales',
+           'check_notebooks', 'check_readme', 'check_app_folder', 'check_contracts', 'report_checks', 'check_all',
+           'write_readme_file', 'Parser', 'add_command', 'positive', 'make_parser', 'add_lesson_words',
+           'name_unknown_command', 'read_message', 'describe_error', 'main', 'complain', 'with_terminate_as_interrupt']
 
 # %% ../nbs/workshop/commands.ipynb #8883eaaf
 import argparse
@@ -178,6 +178,43 @@ def end_process(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+# %% ../nbs/workshop/commands.ipynb #5c0e7a12
+def find_artifact(options: argparse.Namespace):
+    "Load the artifact in service of --artifacts, or of --contract's project."
+    from mlprod.app.model import ArtifactError, InService
+
+    if options.artifacts:
+        folder = Path(options.artifacts)
+    else:
+        root = find_root(Path.cwd())
+        from mlprod.contract import read_contract
+
+        path = root / DEFAULT_CONTRACT if options.contract is None else Path(options.contract)
+        folder = root / "artifacts" / read_contract(shorten(path)).project
+    try:
+        return InService(folder).artifact()
+    except ArtifactError as error:
+        raise CommandError(f"{shorten(folder)}: {error}; `mlprod run` makes one") from error
+
+
+def score_rows(options: argparse.Namespace) -> int:
+    "Score a table, a batch at a time: CSV, TSV, Parquet or NDJSON; - is a stream of NDJSON."
+    rejects, stream = options.rejects, sys.stderr if options.target == "-" else sys.stdout
+    if options.on_bad == "reject" and not rejects:
+        raise CommandError("--on-bad reject: expected --rejects FILE with it; got none")
+    if options.on_bad == "stop" and rejects:
+        raise CommandError(f"--rejects {rejects}: nothing is rejected with --on-bad stop; got both")
+    artifact = find_artifact(options)
+    from mlprod.score import make_progress, score_table
+
+    show = make_progress(sys.stderr)
+    done = score_table(artifact, options.source, options.target, rejects, show)
+    counts = f"{done.read:,} records in = {done.written:,} scored + {done.rejected:,} rejected"
+    print(f"{counts}; {done.warned:,} with warnings; artifact {artifact.version}", file=stream)
+    for path in [options.target] * (options.target != "-") + [rejects] * bool(rejects):
+        print(f"wrote  {shorten(Path(path))}", file=stream)
+    return 0
 
 # %% ../nbs/workshop/commands.ipynb #8b5f8112
 def list_course(options: argparse.Namespace) -> int:
@@ -513,6 +550,16 @@ def make_parser() -> Parser:
     serve = add_command(commands, "serve", serve_app, "mlprod serve --port 8081")
     serve.add_argument("--port", type=int, default=8080, help="default: 8080")
     serve.add_argument("--app", metavar="FOLDER", help="default: app/")
+
+    score = add_command(commands, "score", score_rows, "mlprod score rows.csv scores.parquet")
+    score.add_argument("source", metavar="IN", help="a file, or - for NDJSON on standard input")
+    score.add_argument("target", metavar="OUT", help="a file, or - for NDJSON on standard output")
+    score.add_argument("--contract", metavar="FILE", help=f"default: {DEFAULT_CONTRACT}")
+    score.add_argument("--artifacts", metavar="FOLDER", help="with in_service.json; default: "
+                       "artifacts/<project> of the contract")  # fmt: skip
+    score.add_argument("--rejects", metavar="FILE", help="CSV: bad records, with their reasons")
+    score.add_argument("--on-bad", choices=["stop", "reject"], help="default: reject with "
+                       "--rejects, else stop at the first bad record")  # fmt: skip
 
     add_command(commands, "check", check_all, "mlprod check")
     add_command(commands, "readme", write_readme_file, "mlprod readme")
