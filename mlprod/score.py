@@ -155,6 +155,7 @@ def read_texts(
         values = pc.utf8_trim_whitespace(plain).cast(pa.float64()).to_pandas()
     else:
         values = pd.to_datetime(plain.to_pandas(), format="ISO8601", utc=True, errors="coerce")
+        values = values.dt.as_unit("us")  # also where none is plain
     problems = []
     for place in np.flatnonzero(values.isna() & ~blank.to_numpy(zero_copy_only=False)).tolist():
         try:
@@ -369,7 +370,8 @@ def tabulate(lines: list[bytes], schema: pa.Schema) -> pa.Table:
 def to_lines(kept: pa.Table | list[bytes], answers: Answers) -> bytes:
     "Write rows and answers as NDJSON; what came as a line is left as it was."
     if isinstance(kept, pa.Table):
-        kept = list(map(msgspec.json.encode, kept.to_pylist()))
+        encoder = msgspec.json.Encoder(enc_hook=str)  # pandas has moments of its own
+        kept = list(map(encoder.encode, kept.to_pylist()))
     added = [
         msgspec.json.encode(dict(zip(Answers._fields, each, strict=True)))
         for each in zip(*answers, strict=True)
@@ -449,17 +451,17 @@ def open_source(
 
 
 @contextmanager
-def naming(source: str, last: int) -> Iterator[None]:  # last: number of the record before
-    "Raise ScoreError with the input's name for whatever goes wrong while it is read."
-    place = f"{source}: after record {last}" if last else source
+def naming(name: str, last: int) -> Iterator[None]:  # last: number of the record before
+    "Raise ScoreError with a file's name for whatever goes wrong while it is read or written."
+    place = f"{name}: after record {last}" if last else name
     try:
         yield
     except FileNotFoundError:
-        raise ScoreError(f"{source}: expected a file, got none there") from None
+        raise ScoreError(f"{name}: expected a file, got none there") from None
     except ScoreError as error:
-        raise ScoreError(f"{source}: {error}") from None
+        raise ScoreError(f"{name}: {error}") from None
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        text = f"expected {find_kind(source)}, got: {str(error).splitlines()[0]}"
+        text = f"expected {find_kind(name)}, got: {str(error).splitlines()[0]}"
         text = UNCLOSED if "straddling" in text else text  # a value longer than a block
         raise ScoreError(f"{place}: {text}") from error
 
@@ -504,7 +506,7 @@ def open_outputs(
     nested = [field.name for field in schema if pa.types.is_nested(field.type)]
     if nested and kind in ("CSV", "TSV"):
         got = f"got lists or structures in column {nested[0]}; Parquet and NDJSON hold them"
-        raise ScoreError(f"{target}: expected single values, {got}")
+        raise ScoreError(f"expected single values, {got}")
     file = stack.enter_context(open_target(target))
     refused = stack.enter_context(open_aside(Path(rejects))) if rejects else None
     return open_writer(stack, file, kind, schema), refused
@@ -525,7 +527,8 @@ def score_table(
     with ExitStack() as stack:
         with naming(source, 0):
             schema, batches = open_source(source, artifact.features, live=target == "-")
-        write, refused = open_outputs(stack, target, rejects, schema)
+        with naming(target, 0):
+            write, refused = open_outputs(stack, target, rejects, schema)
         if refused:
             refused.write(b"record,column,reason,text\n")
         while True:
@@ -538,7 +541,8 @@ def score_table(
             else:
                 require_none(source, batch.problems)
             answers = answer(batch, artifact)
-            write(batch, answers)
+            with naming(target, read):
+                write(batch, answers)
             read = max(read, batch.last)
             written += len(batch.numbers)
             rejected += len({problem.row for problem in batch.problems})

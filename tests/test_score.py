@@ -381,6 +381,14 @@ def test_parquet_that_other_programs_wrote(tmp_path):
     assert score_table(FLIGHTS, source, target).written == 3
     assert b"index_level" not in (tmp_path / "out.csv").read_bytes()
     table = pa.Table.from_pandas(frame, preserve_index=False)
+    old = table.set_column(0, "departs_at", table["departs_at"].cast(pa.timestamp("ns", "UTC")))
+    pq.write_table(old, source)
+    score_table(FLIGHTS, source, str(tmp_path / "out.ndjson"))
+    first = json.loads((tmp_path / "out.ndjson").read_bytes().splitlines()[0])
+    assert pd.Timestamp(first["departs_at"]) == pd.Timestamp(GOOD["departs_at"])
+    pq.write_table(table.append_column("tail", pa.array([b"\xff"] * 4)), source)
+    with pytest.raises(ScoreError, match="out.csv: expected CSV, got: Invalid UTF8"):
+        score_table(FLIGHTS, source, target)
     pq.write_table(table.append_column("tail", pa.array([["N1"]] * 4)), source)
     with pytest.raises(ScoreError, match="column tail; Parquet and NDJSON hold them"):
         score_table(FLIGHTS, source, target)
