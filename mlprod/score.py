@@ -564,7 +564,8 @@ def make_progress(stream: TextIO) -> Callable[[int], None]:
         now = time.monotonic()
         if stream.isatty() and now - last >= 0.5:
             last = now
-            stream.write(f"\r{read:,} records, {read / (now - began):,.0f}/s ")
+            text = f"{read:,} records, {read / (now - began):,.0f}/s"
+            stream.write(f"{text:<40}\r")  # whatever comes next is written over it
             stream.flush()
 
     return show
