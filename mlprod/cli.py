@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['DEFAULT_CONTRACT', 'CELL_SECONDS', 'SECONDS', 'LESSON', 'ONE', 'ANY', 'COMMANDS', 'CommandError', 'find_root',
-           'shorten', 'plan_run', 'run_line', 'choose_lessons', 'run_lessons', 'check_port', 'serve_app', 'list_course',
-           'find_lesson', 'start_work', 'read_limits', 'check_work', 'show_hint', 'compare_solution', 'adopt_work',
-           'export_work', 'grade_work', 'write_lesson', 'check_all', 'write_readme_file', 'positive', 'option',
-           'Parser', 'make_parser', 'list_commands', 'name_nearest', 'describe_error', 'main', 'run_command',
-           'report_error', 'catch_signals']
+           'shorten', 'plan_run', 'run_line', 'choose_lessons', 'run_lessons', 'check_port', 'serve_app',
+           'find_artifact', 'score_rows', 'list_course', 'find_lesson', 'start_work', 'read_limits', 'check_work',
+           'show_hint', 'compare_solution', 'adopt_work', 'export_work', 'grade_work', 'write_lesson', 'check_all',
+           'write_readme_file', 'positive', 'option', 'Parser', 'make_parser', 'list_commands', 'name_nearest',
+           'describe_error', 'main', 'run_command', 'report_error', 'catch_signals']
 
 # %% ../nbs/workshop/commands.ipynb #8883eaaf
 import argparse
@@ -156,6 +156,43 @@ def serve_app(options: argparse.Namespace) -> int:
         end_app(process)
     if status:
         raise CommandError(f"{shorten(app)}/serve.py ended with exit status {status}; see above")
+    return 0
+
+# %% ../nbs/workshop/commands.ipynb #5c0e7a12
+def find_artifact(options: argparse.Namespace):
+    "Load the artifact in service of --artifacts, or of --contract's project."
+    from mlprod.app.model import ArtifactError, InService
+
+    if options.artifacts:
+        folder = Path(options.artifacts)
+    else:
+        root = find_root()
+        from mlprod.contract import read_contract
+
+        path = root / DEFAULT_CONTRACT if options.contract is None else Path(options.contract)
+        folder = root / "artifacts" / read_contract(shorten(path)).project
+    try:
+        return InService(folder).artifact()
+    except ArtifactError as error:
+        raise CommandError(f"{shorten(folder)}: {error}; `mlprod run` makes one") from error
+
+
+def score_rows(options: argparse.Namespace) -> int:
+    "Score a table, a batch at a time: CSV, TSV, Parquet or NDJSON; - is a stream of NDJSON."
+    rejects, stream = options.rejects, sys.stderr if options.target == "-" else sys.stdout
+    if options.on_bad == "reject" and not rejects:
+        raise CommandError("--on-bad reject: expected --rejects FILE with it; got none")
+    if options.on_bad == "stop" and rejects:
+        raise CommandError(f"--rejects {rejects}: nothing is rejected with --on-bad stop; got both")
+    artifact = find_artifact(options)
+    from mlprod.score import make_progress, score_table
+
+    show = make_progress(sys.stderr)
+    done = score_table(artifact, options.source, options.target, rejects, show)
+    counts = f"{done.read:,} records in = {done.written:,} scored + {done.rejected:,} rejected"
+    print(f"{counts}; {done.warned:,} with warnings; artifact {artifact.version}", file=stream)
+    for path in [options.target] * (options.target != "-") + [rejects] * bool(rejects):
+        print(f"wrote  {shorten(Path(path))}", file=stream)
     return 0
 
 # %% ../nbs/workshop/commands.ipynb #8b5f8112
@@ -329,6 +366,16 @@ COMMANDS = {  # name: function, example, options
     "serve": (serve_app, "--port 8081", [
         option("--port", type=int, default=8080, help="default: 8080"),
         option("--app", metavar="FOLDER", help="default: app/"),
+    ]),
+    "score": (score_rows, "rows.csv scores.parquet", [
+        option("source", metavar="IN", help="a file, or - for NDJSON on standard input"),
+        option("target", metavar="OUT", help="a file, or - for NDJSON on standard output"),
+        option("--contract", metavar="FILE", help=f"default: {DEFAULT_CONTRACT}"),
+        option("--artifacts", metavar="FOLDER", help="with in_service.json; default: "
+               "artifacts/<project> of the contract"),
+        option("--rejects", metavar="FILE", help="CSV: bad records, with their reasons"),
+        option("--on-bad", choices=["stop", "reject"], help="default: reject with --rejects, "
+               "else stop at the first bad record"),
     ]),
     "check": (check_all, "", []),
     "readme": (write_readme_file, "", []),

@@ -36,6 +36,7 @@ LESSONS = {  # the notebook's name → where on the road it is; add a line for a
     "09d_app": "app",
     "09e_front": "app",
     "10_generate": "app",
+    "15a_batch": "app",
     "18_run": WHOLE,
 }
 

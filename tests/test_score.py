@@ -1,0 +1,476 @@
+"""Batch scoring: real files, the real command; each record is in the output or a rejected one."""
+
+import csv
+import datetime as dt
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from make_artifacts import HOME, make_artifact, to_json_rows
+
+import mlprod
+from mlprod import data, score
+from mlprod.app.app import create_app
+from mlprod.app.model import InService
+from mlprod.score import BLANKS, ScoreError, number_records, score_table
+
+ROOT = Path(mlprod.__file__).resolve().parent.parent
+ARTIFACTS = ROOT / "app" / "artifacts"
+FLIGHTS = InService(ARTIFACTS).artifact()
+NAMES = list(FLIGHTS.features.columns)
+GOOD = dict(zip(NAMES, ("2023-07-05T18:30:00-04:00", "EWR", "UA", 719), strict=True))
+HEADER = ",".join(NAMES)
+LINE = ",".join(map(str, GOOD.values()))
+posix = pytest.mark.skipif(os.name == "nt", reason="signals are a POSIX matter")
+
+
+def start(*words, cwd, **options):
+    "Start the command in a process of its own."
+    words = [*map(str, words), "--artifacts", str(ARTIFACTS)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "mlprod.cli", "score", *words], cwd=cwd,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, **options,
+    )  # fmt: skip
+
+
+def run(*words, cwd):
+    "Run the command to its end: status, what it printed, what it complained about."
+    out, err = (process := start(*words, cwd=cwd)).communicate(timeout=60)
+    return process.returncode, out.decode(), err.decode()
+
+
+def score_text(folder, text, name="in.csv", rejects=True):
+    "Score a text, as a file of this name: counts, records in the output, lines of the rejected."
+    (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    places = [str(folder / each) for each in (name, "out.ndjson", "bad.csv")]
+    outcome = score_table(FLIGHTS, *places[: 3 if rejects else 2])
+    return outcome, *read_results(folder)
+
+
+def read_results(folder):
+    "Read out.ndjson and bad.csv."
+    records = [json.loads(line) for line in (folder / "out.ndjson").read_bytes().splitlines()]
+    bad = folder / "bad.csv"
+    return records, read_dicts(bad) if bad.exists() else []
+
+
+def read_dicts(path):
+    "Read a CSV file as Python does."
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def refuse_text(folder, text, name="in.csv"):
+    "What the refusal of a whole text says; nothing remains of it."
+    with pytest.raises(ScoreError) as caught:
+        score_text(folder, text, name)
+    assert [path.name for path in folder.iterdir()] == [name]
+    message = str(caught.value)
+    assert "\n" not in message and message.startswith(f"{folder / name}: ")
+    return message.removeprefix(f"{folder / name}: ")
+
+
+# --- the app's numbers ----------------------------------------------------------------------------
+
+client = create_app(ARTIFACTS, HOME).test_client()
+words = st.text(
+    st.characters(exclude_categories=["C"], exclude_characters=",\u2028\u2029"), max_size=6
+)
+moments = st.datetimes(
+    dt.datetime(2012, 12, 1), dt.datetime(2034, 2, 1), timezones=st.timezones()
+).map(lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000))
+codes = {name: st.sampled_from(list(FLIGHTS.features.columns[name].codes)) for name in NAMES[1:3]}
+rows = st.fixed_dictionaries(
+    {
+        NAMES[0]: moments.map(dt.datetime.isoformat) | st.none() | words,
+        NAMES[1]: codes[NAMES[1]] | st.none() | words,
+        NAMES[2]: codes[NAMES[2]] | codes[NAMES[2]] | words,
+        NAMES[3]: st.integers(10, 6000) | st.floats(5, 6500) | st.integers() | st.none(),
+    }
+)
+
+
+def ask_app(row):
+    "What the app answers to one row: a prediction without its id, or the columns that are wrong."
+    answer = client.post("/predict", json=[row])
+    if answer.status_code == 422:
+        return sorted({problem["column"] for problem in answer.json["errors"]})
+    prediction = answer.json["predictions"][0]
+    return [prediction[name] for name in ("score", "decision")] + [list(prediction["warnings"])]
+
+
+def compare(results, wanted):
+    "Compare an output and its rejected records with the app's answers, record by record."
+    outcome, records, lines = results
+    found = {
+        each["record"]: [each["score"], each["decision"], each["warnings"]] for each in records
+    }
+    refused = {}
+    for line in lines:
+        refused.setdefault(int(line["record"]), set()).add(line["column"])
+    found |= {record: sorted(columns) for record, columns in refused.items()}
+    assert found == dict(enumerate(wanted, start=1))
+    assert outcome[:3] == (len(wanted), len(records), len(refused))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(rows, min_size=1, max_size=8))
+def test_scores_of_ndjson_are_those_of_the_app_bit_for_bit(tmp_path_factory, some):
+    "So are decisions, warnings, and which columns of which rows are refused."
+    text = "\n".join(map(json.dumps, some))
+    results = score_text(tmp_path_factory.mktemp("score"), text, "in.ndjson")
+    compare(results, list(map(ask_app, some)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(rows, min_size=1, max_size=8))
+def test_scores_of_csv_are_those_of_the_app_bit_for_bit(tmp_path_factory, some):
+    "Once what means nothing in CSV is nothing in the request as well."
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(
+        [NAMES, *[[row[name] for name in NAMES] for row in some]]
+    )
+    some = [{k: None if v in BLANKS else v for k, v in row.items()} for row in some]
+    results = score_text(tmp_path_factory.mktemp("score"), text.getvalue())
+    compare(results, list(map(ask_app, some)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(rows, min_size=1, max_size=8), st.booleans())
+def test_scores_of_parquet_are_those_of_the_app_bit_for_bit(tmp_path_factory, some, typed):
+    "With moments and categories as such or as text."
+    folder = tmp_path_factory.mktemp("score")
+    if typed:
+        some = [row | {NAMES[0]: GOOD[NAMES[0]]} for row in some]
+    frame = pd.DataFrame(some, columns=NAMES).astype({NAMES[3]: "float64"})
+    if typed:
+        moment = pd.to_datetime(frame[NAMES[0]], utc=True)
+        frame = frame.assign(**{NAMES[0]: moment, NAMES[1]: frame[NAMES[1]].astype("category")})
+    frame.to_parquet(folder / "in.parquet", index=False)
+    places = [str(folder / each) for each in ("in.parquet", "out.ndjson", "bad.csv")]
+    results = score_table(FLIGHTS, *places), *read_results(folder)
+    compare(results, list(map(ask_app, some)))
+
+
+def test_each_output_has_the_same_answers(tmp_path):
+    "And the columns of the input, as they came: text stays text, types stay types."
+    source = str(ROOT / "data" / "flights" / "sample.parquet")
+    for name in ("out.parquet", "out.csv", "out.tsv", "out.ndjson"):
+        assert score_table(FLIGHTS, source, str(tmp_path / name)).written == 5000
+    typed = pq.read_table(tmp_path / "out.parquet")
+    given_schema = pq.read_schema(source)
+    assert typed.schema.names == ["record", *given_schema.names, "score", "decision", "warnings"]
+    assert [typed.schema.field(name).type for name in given_schema.names] == given_schema.types
+    frame = typed.to_pandas()
+    assert frame["record"].tolist() == list(range(1, 5001))
+    for name, mark in (("out.csv", ","), ("out.tsv", "\t")):
+        text = pd.read_csv(tmp_path / name, sep=mark)
+        assert text["score"].equals(frame["score"]) and list(text) == typed.schema.names
+    lines = [json.loads(line) for line in (tmp_path / "out.ndjson").read_bytes().splitlines()]
+    assert [line["score"] for line in lines] == frame["score"].tolist()
+    assert lines[0]["distance"] == frame["distance"][0] and lines[0]["warnings"] == []
+
+
+def test_the_columns_of_csv_and_ndjson_are_kept_as_they_came(tmp_path):
+    "CSV's as text; a line of NDJSON as it was, and in a table with the contract's columns."
+    score_text(tmp_path, f"{HEADER},flight\n{LINE.replace('719', ' 0719.0')},007\n")
+    score_table(FLIGHTS, str(tmp_path / "in.csv"), str(tmp_path / "out.parquet"))
+    (kept,) = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert kept["distance"] == " 0719.0" and kept["flight"] == "007"
+    line = json.dumps(GOOD | {"flight": 7, "tail": None})[:-1] + ', "flight" : 1e1}'
+    score_text(tmp_path, line, "in.ndjson")
+    assert (tmp_path / "out.ndjson").read_bytes().decode().startswith(line[:-1] + ',"record":1,')
+    score_table(FLIGHTS, str(tmp_path / "in.ndjson"), str(tmp_path / "out.csv"))
+    (kept,) = read_dicts(tmp_path / "out.csv")
+    assert set(kept) == FLIGHTS.features.known | {"record", "score", "decision", "warnings"}
+    assert (kept["distance"], kept["flight"], kept["tail"]) == ("719", "10.0", "")
+
+
+def test_a_model_with_several_labels_scores_tables_too(tmp_path):
+    "The score is that of the best label, as in the app."
+    _, table = make_artifact("penguins", tmp_path / "artifacts")
+    artifact = InService(tmp_path / "artifacts").artifact()
+    table.to_parquet(tmp_path / "in.parquet")
+    score_table(artifact, str(tmp_path / "in.parquet"), str(tmp_path / "out.parquet"))
+    scored = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    asked = create_app(tmp_path / "artifacts", HOME).test_client()
+    requests = to_json_rows(table, artifact.features)
+    answers = asked.post("/predict", json=requests).json["predictions"]
+    for name in ("score", "decision"):
+        assert [each[name] for each in scored] == [each[name] for each in answers]
+
+
+def test_nothing_is_what_it_is_in_training():
+    "A word that means nothing in a CSV file means it in both."
+    assert BLANKS == data.BLANKS
+
+
+# --- bad records ----------------------------------------------------------------------------------
+
+
+def test_the_command_accounts_for_every_record(tmp_path):
+    "In = out + rejected is printed; a rejected record has its number, each column and reason."
+    short, far = LINE.rpartition(",")[0], LINE.replace("719", "far")
+    lines = [HEADER, LINE, short, "", far, LINE + ",1", LINE.replace("UA", "X9"), LINE]
+    (tmp_path / "in.csv").write_text("\n".join(lines))
+    status, out, err = run("in.csv", "out.csv", "--rejects", "bad.csv", cwd=tmp_path)
+    assert (status, err) == (0, "")
+    first, *wrote = out.splitlines()
+    assert first.startswith("6 records in = 3 scored + 3 rejected; 1 with warnings; artifact ")
+    assert [line.split() for line in wrote] == [["wrote", "out.csv"], ["wrote", "bad.csv"]]
+    assert (tmp_path / "bad.csv").read_text().splitlines() == [
+        "record,column,reason,text",
+        '2,,missing,"expected 4 values, got 3"',
+        '3,distance,type,"expected a number from 10 to 6000, got ""far"""',
+        '4,,extra,"expected 4 values, got 5"',
+    ]
+    scored = pd.read_csv(tmp_path / "out.csv")
+    assert scored["record"].tolist() == [1, 5, 6]
+    assert scored["warnings"][1] == 'carrier: unknown category "X9"'
+
+
+def test_without_a_file_for_rejects_the_first_bad_record_stops(tmp_path):
+    "One line names it and the way out; status 1, and no output."
+    bad = LINE.replace("719", "far")
+    (tmp_path / "in.csv").write_text("\n".join([HEADER, LINE, bad, bad]))
+    for words in ([], ["--on-bad", "stop"]):
+        status, out, err = run("in.csv", "out.csv", *words, cwd=tmp_path)
+        text = (
+            'expected a number from 10 to 6000, got "far" (--rejects FILE leaves such records out)'
+        )
+        assert (status, out) == (1, "") and err == f"mlprod: in.csv: record 2: distance: {text}\n"
+        assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["none.csv", "out.csv"],
+        ["in.xlsx", "out.csv"],
+        ["in.csv", "out.xlsx"],
+        ["in.csv", "in.csv"],
+        ["in.csv", "."],
+        ["in.csv", "nowhere/out.csv"],
+        ["in.csv", "out.csv", "--rejects", "out.csv"],
+        ["in.csv", "out.csv", "--rejects", "bad.parquet"],
+        ["in.csv", "out.csv", "--on-bad", "reject"],
+        ["in.csv", "out.csv", "--on-bad", "stop", "--rejects", "bad.csv"],
+    ],
+)
+def test_a_name_that_cannot_be_is_refused_in_one_line(words, tmp_path):
+    "Before anything is written, and with the name in it."
+    (tmp_path / "in.csv").write_text(f"{HEADER}\n{LINE}\n")
+    status, out, err = run(*words, cwd=tmp_path)
+    assert (status, out) == (1, "") and err.startswith("mlprod: ") and err.count("\n") == 1
+    assert any(word in err for word in words) and "unexpected" not in err
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_other_columns_stop_the_table_whatever_is_done_with_bad_records(tmp_path):
+    "Not one row has them, as in the app and in training."
+    assert refuse_text(tmp_path, f"{HEADER},gate\n{LINE},7\n").startswith("columns: gate: ")
+    assert "distance: expected a value" in refuse_text(tmp_path, "origin\nEWR\n")
+    assert "expected one such column, got 2" in refuse_text(
+        tmp_path, f"{HEADER},origin\n{LINE},JFK\n"
+    )
+    assert "Empty CSV file" in refuse_text(tmp_path, "")
+    assert "expected CSV, got: 'utf-8'" in refuse_text(
+        tmp_path, f"{HEADER}\n{LINE}\n".encode("utf-16")
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from([LINE, LINE + ",1", "EWR", LINE.replace("719", "far"), ""])), st.data()
+)
+def test_records_keep_their_numbers_however_the_file_is_cut(tmp_path_factory, lines, drawn):
+    "A block may begin anywhere; a record that was skipped has a number, a blank line has none."
+    longest = len(LINE) + 6
+    before, score.BYTES = score.BYTES, drawn.draw(st.integers(longest, 6 * longest))
+    try:
+        results = score_text(tmp_path_factory.mktemp("score"), "\n".join([HEADER, *lines, ""]))
+    finally:
+        score.BYTES = before
+    outcome, records, refused = results
+    kept = [line for line in lines if line]
+    wanted = [number for number, line in enumerate(kept, start=1) if line == LINE]
+    assert [record["record"] for record in records] == wanted
+    others = [number for number, line in enumerate(kept, start=1) if line != LINE]
+    assert [int(line["record"]) for line in refused] == others
+    assert outcome == (len(kept), len(wanted), len(others), 0)
+
+
+def test_numbers_go_around_what_was_skipped():
+    "Also where the reader has looked ahead."
+    skipped = [score.Problem(number, "", "", "") for number in (3, 4, 6, 9)]
+    assert number_records(2, 3, skipped).tolist() == [2, 5, 7]
+
+
+def test_what_csv_allows_is_read(tmp_path):
+    "A byte order mark, Windows' line ends, quotes, blank lines, a line break in a value."
+    text = f'\ufeff{HEADER},tail\r\n{LINE},"N1, ""x""\r\ny"\r\n\r\n{LINE},\r\n'
+    outcome, records, refused = score_text(tmp_path, text)
+    assert outcome == (2, 2, 0, 0) and not refused
+    assert [record["tail"] for record in records] == ['N1, "x"\r\ny', ""]
+
+
+def test_what_is_not_utf_8_is_one_bad_record(tmp_path):
+    "In any column, for it could not be written."
+    text = f"{HEADER},tail\n{LINE},ok\n".encode() + f"{LINE},é\n".encode("latin-1")
+    outcome, _, refused = score_text(tmp_path, text)
+    assert outcome[:3] == (2, 1, 1) and "expected UTF-8" in refused[0]["text"]
+
+
+@pytest.mark.parametrize("column", range(4))
+@pytest.mark.parametrize("closes", [False, True])
+def test_an_open_quote_is_noticed(tmp_path, column, closes):
+    "In any column, whether it swallows the rest or all up to another open quote."
+    values = LINE.split(",")
+    values[column] = f'"{values[column]}'
+    broken = ",".join(values)
+    lines = [HEADER, *[LINE] * 3, broken, *[LINE] * 5, *[broken] * closes, *[LINE] * 5]
+    assert refuse_text(tmp_path, "\n".join(lines)).startswith("record 4: ")
+
+
+def test_an_open_quote_is_noticed_where_the_rest_is_longer_than_a_block(tmp_path):
+    "The message has the number of a record before it."
+    text = "\n".join([HEADER, LINE, f'{LINE},"', *[LINE] * (2 * score.BYTES // len(LINE))])
+    assert "expected a quote that closes" in refuse_text(tmp_path, text)
+
+
+def test_what_is_no_row_of_ndjson_is_rejected_like_in_a_request(tmp_path):
+    "Lines are counted without the blank ones; a name twice is the app's last one."
+    good = json.dumps(GOOD)
+    twice = good[:-1] + ', "distance": 800}'
+    wrong_first = good.replace("719", '"far", "distance": 719')
+    lines = ["\ufeff" + good, "", "{", "[1]", "null", good + good, twice, wrong_first, "[" * 10_000]
+    outcome, records, refused = score_text(tmp_path, "\r\n".join(lines), "in.ndjson")
+    assert [record["record"] for record in records] == [1, 6, 7]
+    assert [int(line["record"]) for line in refused] == [2, 3, 4, 5, 8]
+    assert outcome == (8, 3, 5, 0) and records[1]["score"] == ask_app(GOOD | {"distance": 800})[0]
+    assert "line" in refuse_long_line(tmp_path)
+
+
+def refuse_long_line(folder):
+    "The refusal of a line without an end; the files of before are left alone."
+    (folder / "long.ndjson").write_bytes(b"[" * (score.BYTES + 1))
+    with pytest.raises(ScoreError) as caught:
+        score_table(FLIGHTS, str(folder / "long.ndjson"), str(folder / "never.ndjson"))
+    assert not (folder / "never.ndjson").exists()
+    return str(caught.value)
+
+
+def test_parquet_that_other_programs_wrote(tmp_path):
+    "An index of pandas is no column; lists do not fit into CSV; half a file is none."
+    frame = pd.DataFrame([GOOD] * 4).assign(departs_at=pd.Timestamp(GOOD["departs_at"]))
+    frame[frame.index != 1].to_parquet(tmp_path / "in.parquet")
+    source, target = str(tmp_path / "in.parquet"), str(tmp_path / "out.csv")
+    assert score_table(FLIGHTS, source, target).written == 3
+    assert b"index_level" not in (tmp_path / "out.csv").read_bytes()
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    old = table.set_column(0, "departs_at", table["departs_at"].cast(pa.timestamp("ns", "UTC")))
+    pq.write_table(old, source)
+    score_table(FLIGHTS, source, str(tmp_path / "out.ndjson"))
+    first = json.loads((tmp_path / "out.ndjson").read_bytes().splitlines()[0])
+    assert pd.Timestamp(first["departs_at"]) == pd.Timestamp(GOOD["departs_at"])
+    pq.write_table(table.append_column("tail", pa.array([b"\xff"] * 4)), source)
+    with pytest.raises(ScoreError, match="out.csv: expected CSV, got: Invalid UTF8"):
+        score_table(FLIGHTS, source, target)
+    pq.write_table(table.append_column("tail", pa.array([["N1"]] * 4)), source)
+    with pytest.raises(ScoreError, match="column tail; Parquet and NDJSON hold them"):
+        score_table(FLIGHTS, source, target)
+    half = (tmp_path / "in.parquet").read_bytes()[:-9]
+    (tmp_path / "in.parquet").write_bytes(half)
+    with pytest.raises(ScoreError, match="expected Parquet, got: "):
+        score_table(FLIGHTS, source, target)
+
+
+def test_nothing_is_scored_where_there_is_nothing(tmp_path):
+    "A table without records is one, and gives an empty table."
+    for name, text in (("in.csv", HEADER + "\n"), ("in.ndjson", "")):
+        assert score_text(tmp_path, text, name)[0] == (0, 0, 0, 0)
+    (tmp_path / "in.csv").write_text(f"{HEADER}\n{LINE},1\n")
+    places = [str(tmp_path / name) for name in ("in.csv", "out.parquet", "bad.csv")]
+    assert score_table(FLIGHTS, *places) == (1, 0, 1, 0)
+    assert pq.read_table(tmp_path / "out.parquet").num_rows == 0
+
+
+# --- streams, killed runs, memory -----------------------------------------------------------------
+
+
+def test_a_stream_is_answered_as_it_comes(tmp_path):
+    "The first answer is there while the input is still open."
+    process = start("-", "-", cwd=tmp_path, stdin=subprocess.PIPE)
+    with process.stdin, process.stdout, process.stderr:
+        for number in (1, 2):
+            process.stdin.write(json.dumps(GOOD).encode() + b"\n")
+            process.stdin.flush()
+            answer = json.loads(process.stdout.readline())
+            assert (answer["record"], answer["score"]) == (number, ask_app(GOOD)[0])
+        process.stdin.close()
+        assert process.stdout.read() == b"" and process.wait(30) == 0
+        assert process.stderr.read().startswith(b"2 records in = 2 scored + 0 rejected; ")
+
+
+@posix
+@pytest.mark.parametrize("sign", ["SIGKILL", "SIGTERM"])
+def test_a_run_that_is_killed_leaves_no_output(tmp_path, sign):
+    "Yesterday's file stays whole, and the next run is as if nothing had been."
+    (tmp_path / "out.ndjson").write_text("yesterday")
+    process = start("-", "out.ndjson", "--rejects", "bad.csv", cwd=tmp_path, stdin=subprocess.PIPE)
+    with process.stdin, process.stdout, process.stderr:
+        line, until = json.dumps(GOOD).encode() + b"\n", time.monotonic() + 60
+        process.stdin.write(line * (score.BYTES // len(line) + 1))  # a block, and it waits for more
+        process.stdin.flush()
+        while not any(path.stat().st_size > 10**6 for path in tmp_path.glob(".out.ndjson.*")):
+            assert process.poll() is None and time.monotonic() < until
+            time.sleep(0.01)
+        process.send_signal(getattr(signal, sign))
+        process.wait(30)
+    assert (tmp_path / "out.ndjson").read_text() == "yesterday"
+    assert not (tmp_path / "bad.csv").exists()
+    assert bool(list(tmp_path.glob(".out*"))) == (sign == "SIGKILL")
+    (tmp_path / "in.ndjson").write_bytes(line)
+    assert run("in.ndjson", "out.ndjson", cwd=tmp_path)[0] == 0
+    assert len((tmp_path / "out.ndjson").read_bytes().splitlines()) == 1
+
+
+MEASURE = """
+import resource, sys
+from mlprod.app.model import InService
+from mlprod.score import score_table
+artifact = InService(sys.argv[1]).artifact()
+outcome = score_table(artifact, *sys.argv[2:])
+print(outcome.written, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@posix
+def test_a_million_rows_take_little_more_memory_than_a_hundred_thousand(tmp_path):
+    "One row group, so nothing in the file says where a batch could end."
+    sample = pq.read_table(ROOT / "data" / "flights" / "sample.parquet")
+    used = {}
+    for n_rows in (100_000, 1_000_000):
+        table = pa.concat_tables([sample] * (n_rows // len(sample)))
+        pq.write_table(table, tmp_path / "in.parquet", row_group_size=n_rows)
+        words = [ARTIFACTS, tmp_path / "in.parquet", tmp_path / "out.parquet"]
+        out = subprocess.check_output([sys.executable, "-c", MEASURE, *map(str, words)], cwd=ROOT)
+        written, used[n_rows] = map(int, out.split())
+        assert written == n_rows == pq.read_metadata(tmp_path / "out.parquet").num_rows
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes, or KB
+    assert (used[1_000_000] - used[100_000]) * unit < 100e6
+    scores = pq.read_table(tmp_path / "out.parquet", columns=["score"])["score"].to_numpy()
+    assert np.array_equal(scores[:5000], scores[-5000:])
