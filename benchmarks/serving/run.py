@@ -44,9 +44,9 @@ def read_options() -> argparse.Namespace:
     "Read the command line."
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peers", nargs="*", default=[], metavar="NAME",
-                        help="only these peers, with the app and the floors")
+                        help="only these peers, with the app")
     parser.add_argument("--only", nargs="*", default=[], metavar="NAME",
-                        help="only these servers, the app and the floors too only if named")
+                        help="only these servers, the app only if named")
     parser.add_argument("--tune", action="store_true",
                         help="compare settings of those peers that have some to choose")
     parser.add_argument("--seconds", type=float, default=5, help="of load at 16 connections")
@@ -112,7 +112,7 @@ def choose(options: argparse.Namespace) -> list[Entrant]:
     peers = [one for one in servers.ENTRANTS + servers.TRIED if one.role in ("peer", "batching")]
     if options.peers:
         wanted = servers.choose(options.peers, peers)
-        return wanted + [one for one in servers.ENTRANTS if one.role in ("floor", "app")]
+        return wanted + [one for one in servers.ENTRANTS if one.role == "app"]
     return servers.ENTRANTS
 
 
@@ -147,9 +147,6 @@ class Bench:
         flights.write_matrix(app, self.rows[False], cache / "model/matrix.npy")
         app_first = sorted(entrants, key=lambda one: one.role != "app")
         self.folders = {one.name: servers.place_entrant(one, cache, app) for one in app_first}
-        # the settings of its server, which the floors are served with
-        shutil.copytree(app, cache / "served/app", dirs_exist_ok=True,
-                        ignore=shutil.ignore_patterns("__pycache__", "*.sqlite*"))  # fmt: skip
         for entrant in entrants:
             rows = self.rows[entrant.form in ("app", "nothing")]
             one = [servers.write_body(entrant.form, [row]) for row in rows[:N_BODIES]]
@@ -189,12 +186,11 @@ class Bench:
         try:
             server = self.start(entrant)
             seconds = self.await_answer(server, entrant)
-            for n_rows in (1, 1 if entrant.role == "floor" else len(self.scores)):
+            for n_rows in (1, len(self.scores)):
                 status, answer = measure.ask(server, self.body(entrant, n_rows))
                 if status != 200 or not self.is_right(entrant, answer, n_rows):
                     raise measure.Invalid(f"{n_rows} rows: status {status}, {answer[:200]!r}")
-            say(f"check {entrant.name}: {'answers' if entrant.role == 'floor' else 'right'}, "
-                f"{seconds:.1f} s to the first answer")  # fmt: skip
+            say(f"check {entrant.name}: right, {seconds:.1f} s to the first answer")
         except measure.FAULTS as error:
             self.refuse(entrant, 0, error)
             self.entrants.remove(entrant)  # there is nothing to measure
@@ -222,11 +218,10 @@ class Bench:
             figures |= {"per_second_64": at_64["per_second"], "p99_64": at_64["p99"]}
             served = sum(one["requests"] for one in (warm_up, at_16, at_64))
             figures |= measure.weigh(server)
-            if entrant.role != "floor":
-                body = self.body(entrant, len(self.scores))
-                figures["rows_seconds"], times = measure.time_body(server, body, 7, 3)
-                served += times * len(self.scores)
-                figures["pss_after_rows"] = measure.weigh(server)["pss"]
+            body = self.body(entrant, len(self.scores))
+            figures["rows_seconds"], times = measure.time_body(server, body, 7, 3)
+            served += times * len(self.scores)
+            figures["pss_after_rows"] = measure.weigh(server)["pss"]
         except measure.FAULTS as error:
             self.refuse(entrant, number, error)
         finally:

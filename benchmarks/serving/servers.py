@@ -75,7 +75,7 @@ class Entrant:
     command: str  # {bin}, {port}, {next} and {model} are filled in
     form: str
     path: str = "/predict"
-    role: str = "peer"  # or batching (a peer too), floor, app
+    role: str = "peer"  # or batching (a peer too), or app
     environment: dict = field(default_factory=dict)
     workers: int = 2
     venv: str = ""
@@ -141,14 +141,6 @@ ENTRANTS = [
     litserve("litserve-batching", "LitServe, batching", 64, 0.005),
     mlserver("mlserver", "MLServer"),
     mlserver("mlserver-batching", "MLServer, batching", 32, 0.002),
-    Entrant(
-        "wsgi", "bare WSGI callable, the app's server", "wsgi", "{bin}/python serve.py", "nothing",
-        role="floor", venv="app",
-    ),
-    Entrant(
-        "empty", "empty Flask view, the app's server", "empty", "{bin}/python serve.py", "nothing",
-        role="floor", venv="app",
-    ),
     Entrant("app", "the generated app", "app", "{bin}/python serve.py", "app", role="app"),
     Entrant(
         "app-logging", "the generated app, PREDICTION_LOG on", "app", "{bin}/python serve.py",
