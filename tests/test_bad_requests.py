@@ -476,7 +476,7 @@ def test_a_body_that_ends_too_early_is_never_used(app, start):
     rows, refused, body = count(app, "app_rows"), count(app, "app_requests", "400"), SHORT[start]
     for more in (1, 100):
         answer = talk(app, start + LENGTH % (len(body) + more), body, end=True)
-        check_problem(answer, 400, f"expected {len(body) + more} bytes, got {len(body)}")
+        check_problem(answer, 400, f"expected {len(body) + more} bytes, got fewer")
     with socket.create_connection(("127.0.0.1", app.port), 20) as connection:
         connection.sendall(start + LENGTH % (len(body) + 1) + body)
     until = time.monotonic() + 10
