@@ -1,6 +1,8 @@
 """The contract in other people's words: valid by their own validators, and nothing is lost."""
 
 import json
+import subprocess
+import sys
 from importlib import resources
 from pathlib import Path
 
@@ -34,18 +36,29 @@ def test_odcs_is_valid_by_the_standards_own_schema_and_loses_nothing(project):
     assert Contract.model_validate(from_odcs(document)) == contract
 
 
-@pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated")  # in the validator
-@pytest.mark.parametrize("project", PROJECTS)
-def test_croissant_is_valid_by_its_own_library_without_an_error(project, tmp_path):
-    "Every field of every column is there, and the files are named by their hash."
-    import mlcroissant
+VALIDATE = """
+import sys, mlcroissant
+for path in sys.argv[1:]:
+    metadata = mlcroissant.Dataset(path).metadata
+    assert not metadata.ctx.issues.errors, metadata.ctx.issues.errors
+    print(*[field.name for field in metadata.record_sets[0].fields], sep="\\t")
+"""
 
-    contract, text = write(project, "croissant")
-    (tmp_path / "croissant.json").write_text(text)
-    metadata = mlcroissant.Dataset(tmp_path / "croissant.json").metadata
 
-    assert [field.name for field in metadata.record_sets[0].fields] == list(contract.columns)
-    assert not metadata.ctx.issues.errors
+def test_croissant_is_valid_by_its_own_library_without_an_error(tmp_path):
+    "Every column is a field. The validator has to be built, so it has an environment of its own."
+    columns, paths = [], []
+    for project in PROJECTS:
+        contract, text = write(project, "croissant")
+        columns.append(list(contract.columns))
+        paths.append(tmp_path / f"{project}.json")
+        paths[-1].write_text(text)
+    uv = ["uv", "run", "--quiet", "--no-project", "--isolated", "--python", sys.executable]
+    command = [*uv, "--with", "mlcroissant==1.1.1", "python", "-c", VALIDATE, *map(str, paths)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert [line.split("\t") for line in done.stdout.splitlines()] == columns
 
 
 @pytest.mark.parametrize("project", PROJECTS)

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from mlprod.commands.shared import (
     CONTRACT,
-    DEFAULT_CONTRACT,
     CommandError,
+    choose_contract,
+    default_contract,
     find_root,
     option,
     positive,
@@ -36,7 +37,7 @@ def plan_run(
         if Path(app).exists() and not Path(app).is_dir():
             raise CommandError(f"--app {app}: expected a folder; got a file")
         return folder, Path(app).resolve()
-    default = contract == (root / DEFAULT_CONTRACT).resolve()
+    default = contract == default_contract(root).resolve()
     return folder, root / "app" if default else folder / "app"
 
 
@@ -45,7 +46,7 @@ def run_line(options: argparse.Namespace) -> int:
     root = find_root()
     from mlprod.consistency import read_own_contract
 
-    contract = Path(options.contract or root / DEFAULT_CONTRACT)
+    contract = choose_contract(options, root)
     agreed, contract = read_own_contract(shorten(contract)), contract.resolve()
     from mlprod.run import export_html, run_notebook
 
@@ -142,7 +143,7 @@ def find_artifact(options: argparse.Namespace):
         root = find_root()
         from mlprod.contract import read_contract
 
-        path = root / DEFAULT_CONTRACT if options.contract is None else Path(options.contract)
+        path = choose_contract(options, root)
         folder = root / "artifacts" / read_contract(shorten(path)).project
     try:
         return InService(folder).artifact()
@@ -190,7 +191,7 @@ def write_readme_file(options: argparse.Namespace) -> int:
 # %% ../../nbs/workshop/commands_line.ipynb #c11e0007
 def show_contract(options: argparse.Namespace) -> int:
     "Show a contract as it stands, or in the words of a standard that other tools read."
-    path = Path(options.contract or find_root() / DEFAULT_CONTRACT)
+    path = choose_contract(options, find_root())
     from mlprod.contract import read_contract
 
     contract = read_contract(shorten(path))
