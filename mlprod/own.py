@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TEMPLATE', 'SHIPPED', 'OwnError', 'set_values', 'write_index', 'find_contract', 'plan_files', 'own_repository',
-           'needs_flights', 'write_front']
+           'write_front']
 
 # %% ../nbs/workshop/own.ipynb #03e00003
 import configparser
@@ -21,7 +21,7 @@ from .app.model import ArtifactError, InService
 from .consistency import read_own_contract
 from .contract import Contract
 from .generate import generate_app
-from .notebook import new_notebook, read_notebook, write_notebook
+from .notebook import Node, read_notebook, write_notebook
 from .write import write_aside
 
 # %% ../nbs/workshop/own.ipynb #03e00005
@@ -139,11 +139,6 @@ def own_repository(
         changed.append(root / "data" / "flights")
     return changed
 
-# %% ../nbs/workshop/own.ipynb #03e00014
-def needs_flights(path: Path) -> bool:  # path: of a notebook or a test
-    "Say whether a notebook or a test reads the flights."
-    return "flights" in path.read_text(encoding="utf-8")
-
 # %% ../nbs/workshop/own.ipynb #03e00016
 def write_front(root: Path, show: TextIO | None = None) -> list[Path]:
     "Run nbs/index.ipynb and write README.md from it; raises NotebookFailed."
@@ -156,8 +151,9 @@ def write_front(root: Path, show: TextIO | None = None) -> list[Path]:
         if cell.cell_type == "code":
             cell.execution_count = None
             for output in cell.outputs:
-                output.pop("execution_count", None)
                 output.setdefault("metadata", {})
-    write_notebook(path, new_notebook(notebook.cells))
+                if output.output_type == "execute_result":
+                    output.execution_count = None
+    write_notebook(path, Node(read_notebook(path)) | {"cells": notebook.cells})
     write_readme(path, root / "README.md")
     return [root / "README.md"]
