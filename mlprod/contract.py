@@ -679,7 +679,7 @@ def describe_mistake(
     place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)[1:]
     if kind == "value_error":  # ours: already in these words
         between = ": " if place else ""  # a line that begins with a dot goes on with the place
-        lines = str(context["error"]).splitlines()
+        lines = [line[:250] for line in str(context["error"]).splitlines()]
         return [place + (line if line[0] == "." else between + line) for line in lines]
     if kind == "missing":
         return [f"{place}: expected a value; got nothing"]
