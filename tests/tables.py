@@ -1,4 +1,4 @@
-"""Projects that are not like ours: each function writes a folder with contract.yaml and rows.parquet.
+"""Projects that are not like ours: each function writes contract.yaml and rows.parquet.
 
 All data is made here or comes with scikit-learn (diabetes, breast cancer and digits: BSD-3-Clause).
 """
@@ -35,10 +35,10 @@ def describe_column(values: pd.Series) -> dict[str, Any]:
 
 
 def write_project(
-    folder: Path,                # where projects are, for instance tmp_path
-    name: str,                   # of the project and its folder
+    folder: Path,  # where projects are, for instance tmp_path
+    name: str,  # of the project and its folder
     rows: pd.DataFrame,
-    target: dict[str, Any],      # the contract's
+    target: dict[str, Any],  # the contract's
     more: dict[str, Any] | None = None,  # whatever else the contract says, or says differently
     columns: dict[str, dict] | None = None,  # what it says of single columns
 ) -> Path:  # of the contract
@@ -136,7 +136,7 @@ def write_digits(folder: Path) -> Path:
     digits = load_digits()
     names = [f"point_{number:02}" for number in range(64)]
     rows = pd.DataFrame(digits.data, columns=names).assign(digit=digits.target)
-    words = "zero one two three four five six seven eight nine".split()
+    words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
     target = {"name": "digit_written", "from": "digit", "labels": dict(enumerate(words))}
     return write_project(folder, "digits", rows, target)
 
@@ -177,5 +177,9 @@ def write_groups(folder: Path) -> Path:
         "split": {"at_random": 0.3, "groups": "customer"}, "features": ["basket", "weekday"],
         "baseline": "weekday",
     }  # fmt: skip
-    target = {"name": "returns", "from": "back", "labels": {False: "stays away", True: "comes back"}}
+    target = {
+        "name": "returns",
+        "from": "back",
+        "labels": {False: "stays away", True: "comes back"},
+    }
     return write_project(folder, "customers", rows, target, more)
