@@ -223,7 +223,7 @@ def empty_places(page, path="") -> list[str]:
 def test_the_card_is_filled(parts):
     "Its front matter is YAML without an empty field, and no line of it is half a sentence."
     contract, _, report, rows_hash, _ = parts
-    card = write_card(report, contract, rows_hash)
+    card = write_card(report, contract, rows_hash, judge_model(report, contract))
     head = front_matter(card)
 
     assert {
@@ -268,7 +268,7 @@ def test_nothing_from_the_contract_can_break_out_of_the_card(penguins, text):
     contract, _, report, rows_hash, _ = penguins
     decision = contract.decision.model_copy(update={"owner": text, "action": text})
     changed = contract.model_copy(update={"title": text, "question": text, "decision": decision})
-    card, calm = (write_card(report, each, rows_hash) for each in (changed, contract))
+    card, calm = (write_card(report, each, rows_hash, judge_model(report, each)) for each in (changed, contract))
     head = front_matter(card)
 
     assert set(head) == set(front_matter(calm))
@@ -302,7 +302,7 @@ def test_a_card_with_a_field_that_nobody_filled_is_an_error(penguins, monkeypatc
 
     monkeypatch.setattr(package.resources, "files", lambda name: Template())
     with pytest.raises(UndefinedError):
-        write_card(penguins[2], penguins[0], "x")
+        write_card(penguins[2], penguins[0], "x", judge_model(penguins[2], penguins[0]))
 
 
 @pytest.fixture
