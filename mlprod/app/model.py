@@ -320,6 +320,12 @@ class InService:
             raise ArtifactError(problem)
         return artifact
 
+    def find(self, version: object) -> Artifact | None:
+        "Find the artifact of a version that answered, while it is here."
+        current, experiment = self._artifact, self.experiment
+        both = current, experiment and experiment.challenger
+        return next((each for each in both if each and each.version == version), None)
+
     def _follow(self) -> None:
         "Look at both files, and load what they name when that is new, or it is time to try again."
         seen = [stamp(self.folder / name) for name in (POINTER, EXPERIMENT)]
@@ -352,11 +358,10 @@ class InService:
 
     def _load(self, version: str) -> Artifact:
         "Load a version of the project in service; raises ArtifactError."
-        current, experiment = self._artifact, self.experiment
-        for known in (current, experiment and experiment.challenger):
-            if known and known.version == version:
-                return known
+        if known := self.find(version):
+            return known
         artifact = load_artifact(self.folder / version)
+        current = self._artifact
         if current and artifact.project != current.project:
             got = f"expected project {current.project}, got {artifact.project}"
             raise ArtifactError(f"artifact {version}: {got}")
