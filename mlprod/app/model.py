@@ -111,12 +111,12 @@ class Artifact:
 
     def decide(self, scores: np.ndarray) -> tuple[list[float], list[str]]:
         "Give the score that counts for each row, and act or leave, or the likeliest label, or none."
-        threshold, labels, counts = self.threshold, self.labels, scores[:, -1].tolist()
+        counts, threshold = scores[:, -1].tolist(), self.threshold
         if threshold is not None:
             return counts, ["act" if score >= threshold else "leave" for score in counts]
+        labels, best = self.labels, scores.argmax(axis=1).tolist()
         if not labels:
             return counts, ["none"] * len(counts)
-        best = scores.argmax(axis=1).tolist()
         return scores.max(axis=1).tolist(), [labels[place] for place in best]
 
     def predict(

@@ -20,7 +20,7 @@ from werkzeug.exceptions import abort
 
 # %% ../../nbs/09c_pages.ipynb #aeaa15af
 from .errors import json_response, page_response, wants_page
-from .model import Artifact
+from .model import Artifact, write_number
 from .rows import Column, Problem, RowsError, check_rows
 
 # %% ../../nbs/09c_pages.ipynb #5df0e691
@@ -39,8 +39,10 @@ def read_field(text: str, column: Column) -> object:  # what JSON would have
 # %% ../../nbs/09c_pages.ipynb #d8e5c042
 def write_field(value: object, column: Column) -> str:
     "Write a value of the contract as a field of the form shows it."
-    if column.kind != "moment":
-        return str(value)
+    if column.kind == "number":
+        return write_number(value)
+    if column.kind == "category":
+        return value
     moment = datetime.fromisoformat(value)
     with suppress(OverflowError):  # at the ends of the calendar
         moment = moment.astimezone(column.zone)
