@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import ParameterGrid, train_test_split
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -41,12 +42,12 @@ from mlprod.train import (
 
 # %% ../nbs/04b_choose.ipynb #122e2c19
 def measure_fold(
-    name: str, make: Callable, matrix: np.ndarray, labels: np.ndarray, fold: tuple,
+    name: str, estimator: BaseEstimator, matrix: np.ndarray, labels: np.ndarray, fold: tuple,
     contract: Contract,
 ) -> dict[str, float]:
     "Learn from the first part of a fold, and measure the scores of the second."
     learn, score = fold
-    fitted = fit_estimator(name, make(), matrix[learn], labels[learn])
+    fitted = fit_estimator(name, estimator, matrix[learn], labels[learn])
     return measure_scores(labels[score], score_matrix(fitted, matrix[score]), contract)
 
 
@@ -66,7 +67,7 @@ def measure_folds(
     rows, matrix, labels, _ = encode_train(rows, contract)
     folds, metric = make_folds(rows, contract, seed), choosing_metric(contract)
     measured = pd.DataFrame(Parallel(n_jobs=jobs)(
-        delayed(measure_fold)(name, make, matrix, labels, fold, contract)
+        delayed(measure_fold)(name, make(), matrix, labels, fold, contract)
         for name, make in makers.items() for fold in folds
     ))  # fmt: skip
     tries = measured.groupby(np.repeat(np.arange(len(makers)), len(folds)))
