@@ -100,7 +100,7 @@ def check_advantage(advantage: Advantage, baseline: str) -> Check:
     return Check(
         name="better than the baseline", passed=advantage.more_than_noise,
         expected=f"{name_metric(advantage.metric)} better than by {baseline} alone, beyond noise",
-        got=f"better by {by} (95%: {low} to {high})",
+        got=f"a difference of {by} (95%: {low} to {high}; above 0 is better)",
     )  # fmt: skip
 
 # %% ../nbs/06a_gate.ipynb #gat00020
