@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['FILES', 'MANY', 'POINTER', 'Version', 'EXPERIMENT', 'LOOK_AGAIN', 'TRY_AGAIN', 'ArtifactError', 'read_files',
            'sort_alike', 'Prediction', 'Artifact', 'start_session', 'try_example', 'load_artifact', 'Pointer',
-           'read_page', 'read_in_service', 'read_pointer', 'assign', 'write_number', 'name_units', 'Plan', 'Experiment',
-           'stamp', 'InService']
+           'read_page', 'read_in_service', 'read_pointer', 'assign', 'write_number', 'name_unit', 'name_units', 'Plan',
+           'Experiment', 'stamp', 'InService']
 
 # %% ../../nbs/07_model.ipynb #1123f3b3
 import hashlib
@@ -111,12 +111,12 @@ class Artifact:
 
     def decide(self, scores: np.ndarray) -> tuple[list[float], list[str]]:
         "Give the score that counts for each row, and act or leave, or the likeliest label, or none."
-        threshold, labels, counts = self.threshold, self.labels, scores[:, -1].tolist()
+        counts, threshold = scores[:, -1].tolist(), self.threshold
         if threshold is not None:
             return counts, ["act" if score >= threshold else "leave" for score in counts]
+        labels, best = self.labels, scores.argmax(axis=1).tolist()
         if not labels:
             return counts, ["none"] * len(counts)
-        best = scores.argmax(axis=1).tolist()
         return scores.max(axis=1).tolist(), [labels[place] for place in best]
 
     def predict(
@@ -226,15 +226,20 @@ def write_number(value: float) -> str:
     return repr(value + 0.0).removesuffix(".0")  # -0.0 becomes 0
 
 
+def name_unit(value: str | float | bool | None) -> str:
+    "Name a unit by the text of a value, as the contract writes it; nothing is a unit as well."
+    if value is None or isinstance(value, bool):
+        return {None: "", True: "true", False: "false"}[value]
+    return value if isinstance(value, str) else write_number(value)
+
+
 def name_units(rows: list, features: Features, name: str) -> list[str]:  # name: of a column
     "Name the unit of each row, of features.row: the column's value, or of a moment its day."
     place, column = list(features.columns).index(name), features.columns[name]
     values = [getattr(row, f"column_{place}") for row in rows]
-    if column.kind == "number":
-        values = [None if value is None else write_number(value) for value in values]
-    elif column.kind == "moment":
+    if column.kind == "moment":
         values = [moment and moment.date().isoformat() for moment in read_column(values, column)]
-    return [value or "" for value in values]
+    return [name_unit(value) for value in values]
 
 # %% ../../nbs/07_model.ipynb #a7c4e04e
 EXPERIMENT = "experiment.json"
@@ -320,6 +325,12 @@ class InService:
             raise ArtifactError(problem)
         return artifact
 
+    def find(self, version: object) -> Artifact | None:
+        "Find the artifact of a version that answered, while it is here."
+        current, experiment = self._artifact, self.experiment
+        both = current, experiment and experiment.challenger
+        return next((each for each in both if each and each.version == version), None)
+
     def _follow(self) -> None:
         "Look at both files, and load what they name when that is new, or it is time to try again."
         seen = [stamp(self.folder / name) for name in (POINTER, EXPERIMENT)]
@@ -352,11 +363,10 @@ class InService:
 
     def _load(self, version: str) -> Artifact:
         "Load a version of the project in service; raises ArtifactError."
-        current, experiment = self._artifact, self.experiment
-        for known in (current, experiment and experiment.challenger):
-            if known and known.version == version:
-                return known
+        if known := self.find(version):
+            return known
         artifact = load_artifact(self.folder / version)
+        current = self._artifact
         if current and artifact.project != current.project:
             got = f"expected project {current.project}, got {artifact.project}"
             raise ArtifactError(f"artifact {version}: {got}")
