@@ -163,8 +163,8 @@ def test_a_table_gets_the_same_amounts(folder, tables, tmp_path):
 
 def test_a_number_has_one_text():
     "The shortest that reads back as the same number; zero has no sign."
-    for value, text in [(12.0, "12"), (12.5, "12.5"), (-0.0, "0"), (0.1 + 0.2, "0.30000000000000004"),
-                        (1e22, "1e+22"), (-5e-324, "-5e-324"), (123456789012.0, "123456789012")]:  # fmt: skip
+    texts = ["12", "12.5", "0.30000000000000004", "1e+22", "-5e-324", "123456789012"]
+    for value, text in [(-0.0, "0"), *[(float(text), text) for text in texts]]:
         assert write_number(value) == text and float(text) == value
 
 

@@ -1,4 +1,4 @@
-"""A challenger beside the artifact in service: unseen in a shadow, sticky in an A/B test, never a failure."""
+"""A challenger beside the artifact in service: unseen in a shadow, sticky in an A/B test."""
 
 import json
 import shutil
