@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from make_amounts import fit_amounts, put, save_amounts, serve_amounts
 from make_artifacts import HOME
+from openapi_spec_validator import validate
 from tables import write_amounts, write_series
 
 from mlprod.app.app import create_app
@@ -106,7 +107,9 @@ def test_the_form_shows_amount_unit_and_interval(client):
 def test_docs_and_description_follow(client):
     "The label is a number, the decision what the artifact can decide, the examples work."
     artifact = artifact_of(client)
-    parts = client.get("/openapi.json").json["components"]
+    api = client.get("/openapi.json").json
+    validate(api)
+    parts = api["components"]
     decisions = ["none"] if artifact.threshold is None else ["act", "leave"]
     assert parts["schemas"]["Prediction"]["properties"]["decision"]["enum"] == decisions
     assert parts["schemas"]["Label"]["properties"]["label"] == {"type": "number"}
