@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['TAGS', 'Count', 'Finite', 'Figure', 'LESS_IS_BETTER', 'OF_LABELS', 'NAMES', 'SHARES', 'FEWEST_PER_LABEL',
            'FEWEST_AMOUNTS', 'MOST_DRAWN', 'NotApplicable', 'tag_of', 'or_reason', 'figure', 'area_under_curve',
-           'Scored', 'score_rows', 'auc_of', 'accuracy_of', 'Metrics', 'name_metric', 'main_metric', 'why_no_capacity',
-           'measure_rows', 'measure_amounts', 'measure_covered', 'compare_rows', 'Bin', 'predictions_of',
-           'measure_calibration', 'Slice', 'measure_slices', 'BehaviourResult', 'check_behaviours', 'Outcome',
-           'find_threshold', 'measure_outcome', 'hit_at', 'value_at', 'Point', 'measure_curve', 'Advantage',
+           'Scored', 'score_rows', 'auc_of', 'accuracy_of', 'Metrics', 'name_metric', 'write_figure', 'main_metric',
+           'why_no_capacity', 'measure_rows', 'measure_amounts', 'measure_covered', 'compare_rows', 'Bin',
+           'predictions_of', 'measure_calibration', 'Slice', 'measure_slices', 'BehaviourResult', 'check_behaviours',
+           'Outcome', 'find_threshold', 'measure_outcome', 'hit_at', 'value_at', 'Point', 'measure_curve', 'Advantage',
            'measures_of', 'measure_advantages', 'describe_advantage', 'Report', 'ReportError', 'list_unexamined',
            'list_doubts', 'evaluate_model', 'describe_sampling', 'make_report', 'write_report', 'read_report',
            'list_broken_limits', 'compare_limits', 'write_verdict', 'describe_test', 'with_unit', 'describe_main',
@@ -175,6 +175,11 @@ NAMES = {"auc": "AUC", "mae": "MAE", "rmse": "RMSE", "r2": "R²", "brier": "Brie
 def name_metric(metric: str) -> str:
     "Write a metric's name for a person."
     return NAMES.get(metric, metric.replace("_", " "))
+
+
+def write_figure(metric: str, value: float, sign: str = "") -> str:
+    "Write a metric's value: three decimals, but of an amount's error three or four digits."
+    return f"{value:{sign}.4g}" if metric in ("mae", "rmse", "bias") else f"{value:{sign}.3f}"
 
 
 def main_metric(of: "Report | Contract") -> str:
@@ -513,8 +518,10 @@ def measure_advantages(
 
 def describe_advantage(advantage: Advantage) -> str:
     "Say by how much the model is better than the baseline, or worse, if that is more than noise."
-    metric, by = name_metric(advantage.metric), f"{abs(advantage.difference):.3f}"
-    ends = f"95% of the resamples: {advantage.low:+.3f} to {advantage.high:+.3f}"
+    metric, of = name_metric(advantage.metric), advantage.metric
+    by = write_figure(of, abs(advantage.difference))
+    low, high = (write_figure(of, end, "+") for end in (advantage.low, advantage.high))
+    ends = f"95% of the resamples: {low} to {high}"
     if advantage.more_than_noise:
         return f"{metric} is better than the baseline's by {by} ({ends})"
     if advantage.high < 0:
@@ -649,11 +656,12 @@ def evaluate_model(
 
 def describe_sampling(sampling: Sampling, more: Advantage) -> str:
     "Say what the model lacks because it has not seen all rows, as far as half of them can tell."
-    metric = name_metric(more.metric)
+    values = (more.difference, more.low, more.high)
+    change, low, high = (write_figure(more.metric, value, "+") for value in values)
     return (
         f"the model was trained on {sampling.rows:,} of {sampling.of:,} rows; twice the rows, from "
-        f"half of these to all of them, changed {metric} by {more.difference:+.3f} for the better "
-        f"(95% of the resamples: {more.low:+.3f} to {more.high:+.3f})"
+        f"half of these to all of them, brought {name_metric(more.metric)} {change} "
+        f"(95% of the resamples: {low} to {high}; above 0 is better)"
     )
 
 # %% ../nbs/05b_report.ipynb #rep00035
@@ -809,9 +817,11 @@ def describe_failures(report: Report, contract: Contract) -> list[str]:
     if judged:
         got, where = max(judged, key=lambda pair: abs(pair[0])) if less else min(judged)
         overall = getattr(report.metrics, metric)
-        of_all = "" if isinstance(overall, NotApplicable) else f"; of all rows it is {overall:.3f}"
-        end = "highest" if less else "lowest"
-        sentences.append(f"The {end} {name} of a group is {got:.3f} ({where}){of_all}.")
+        of_all = ""
+        if not isinstance(overall, NotApplicable):
+            of_all = f"; of all rows it is {write_figure(metric, overall)}"
+        end, worst = "highest" if less else "lowest", write_figure(metric, got)
+        sentences.append(f"The {end} {name} of a group is {worst} ({where}){of_all}.")
     few = sum(not part.judged for part in report.slices)
     if few:
         least, have = contract.limits.slices.min_rows, "has" if few == 1 else "have"
@@ -820,10 +830,12 @@ def describe_failures(report: Report, contract: Contract) -> list[str]:
             f"(below {least:,})."
         )
     worst = max(report.calibration, key=lambda bin: abs(bin.predicted - bin.observed))
-    around, came = f"{worst.predicted:.2f}", f"{worst.observed:.2f} came true"
+    around = f"Scores are furthest from the truth around {worst.predicted:.2f}"
+    came = f"{worst.observed:.2f} came true"
     if report.task == "regression":
-        around, came = f"{worst.predicted:.4g}", f"the mean was {worst.observed:.4g}"
-    sentences.append(f"Scores are furthest from the truth around {around}, where {came}.")
+        around = f"Predictions are furthest from the truth around {worst.predicted:.4g}"
+        came = f"the mean was {worst.observed:.4g}"
+    sentences.append(f"{around}, where {came}.")
     return sentences
 
 
