@@ -6,7 +6,7 @@
 __all__ = ['SUMS', 'LEAST_DAY', 'CHANCE', 'FACTORS', 'LESS_IS_BETTER', 'LEAST_LABELS', 'DRAWS', 'Part', 'Watched', 'read_watched',
            'period_of', 'merge_days', 'Broken', 'chance_of', 'find_factor', 'explain', 'find_broken', 'measure_auc',
            'measure', 'Observed', 'observe', 'estimate', 'Finding', 'find_since', 'judge_data', 'judge_drift',
-           'list_judged', 'is_worse', 'judge_decay', 'judge']
+           'list_judged', 'is_worse', 'name_metric', 'judge_decay', 'judge']
 
 # %% ../../nbs/08b_watch.ipynb #wat00005
 import math
@@ -211,7 +211,7 @@ class Observed(NamedTuple):
     labelled: float  # share of the rows
 
 
-LEAST_LABELS, DRAWS = 100, 500  # of a period, to be judged; times that its days are drawn
+LEAST_LABELS, DRAWS = 100, 300  # of a period, to be judged; times that its days are drawn
 
 
 def observe(metric: str, part: Part, share: float = 1.0) -> Observed:  # of the rows that get labels
@@ -221,7 +221,7 @@ def observe(metric: str, part: Part, share: float = 1.0) -> Observed:  # of the 
         return Observed(*[math.nan] * 3, labelled / max(part.rows * share, 1))
     random = np.random.default_rng(0)
     weights = random.multinomial(n_days, np.full(n_days, 1 / n_days), DRAWS)
-    weights = np.concatenate([np.ones((1, n_days), int), weights])
+    weights = np.concatenate([np.ones((1, n_days)), weights])  # the first is the period itself
     bins = (weights @ part.bins.reshape(n_days, -1)).reshape(-1, *part.bins.shape[1:])
     value, *drawn = measure(metric, weights @ part.sums, bins)
     drawn = [each for each in drawn if not math.isnan(each)]
@@ -323,6 +323,11 @@ def is_worse(rule: dict, value: float) -> bool:  # rule: the contract's life.dec
     return value > rule["above"]
 
 
+def name_metric(metric: str) -> str:
+    "Name a metric for a person."
+    return metric.upper() if metric in ("auc", "mae", "rmse") else metric.replace("_", " ")
+
+
 def judge_decay(watched: Watched, periods: list[Part], rule: dict | None, watch: str) -> Finding:
     "Judge whether the model has become worse, by the contract's rule."
     if rule is None:
@@ -336,7 +341,7 @@ def judge_decay(watched: Watched, periods: list[Part], rule: dict | None, watch:
     worse = {part.first: is_worse(rule, seen.value) for part, seen in judged}
     part, seen = judged[-1]
     side = "below" if rule.get("below") is not None else "above"
-    text = f"{metric} {seen.value:.3f} (from {seen.low:.3f} to {seen.high:.3f}, by days) in the "
+    text = f"{name_metric(metric)} {seen.value:.3f} (from {seen.low:.3f} to {seen.high:.3f}, by days) in the "
     text += f"{watch} of {part.first}"
     if not all(list(worse.values())[-rule["periods"] :]):
         return Finding("decay", "well", "", (), text, "")
