@@ -26,6 +26,7 @@ from .log import Log
 from .metrics import count_failed, count_lost, count_request, count_rows
 from .metrics import new_request_id, write_metrics
 from .model import Artifact, ArtifactError, Experiment, InService, Prediction, write_number
+from .monitor import monitor
 from .pages import pages
 from .rows import Features, Problem, RowsError, check_rows, show
 
@@ -292,5 +293,6 @@ def create_app(
     app.after_request(end_request)
     app.register_blueprint(api)
     app.register_blueprint(pages)  # without this line the app answers programs only
+    app.register_blueprint(monitor)  # and without this one nobody sees how it is doing
     app.register_error_handler(Exception, error_response)
     return app

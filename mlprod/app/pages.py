@@ -106,9 +106,11 @@ def artifact_in_service() -> Artifact:
 
 
 @pages.context_processor
-def describe_service() -> dict:  # what every page says
-    "Say why the version in service serves, where its verdict alone would not have let it."
-    return {"override": current_app.extensions["service"].in_service.override}
+def describe_service() -> dict:  # what every page knows
+    "Say why the version serves if its verdict was not good enough, and whether it is watched."
+    service = current_app.extensions["service"]
+    watched = service.log is not None and "monitor" in current_app.blueprints
+    return {"override": service.in_service.override, "watched": watched}
 
 
 @pages.get("/")
