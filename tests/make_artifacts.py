@@ -15,11 +15,14 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
+from mlprod.app.drift import make_reference
 from mlprod.contract import read_contract
 from mlprod.data import hash_file, read_rows, split_rows
 from mlprod.frames import encode_frame
-from mlprod.package import promote, save_artifact
+from mlprod.gate import judge_model
+from mlprod.package import save_artifact
 from mlprod.report import evaluate_model
+from mlprod.service import promote
 from mlprod.train import train_baseline, train_model
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,8 +46,14 @@ def train_artifact(project, name):
         model, train_baseline(train_rows, contract, seed=0), test_rows, contract
     )
     matrix, _ = encode_frame(test_rows, model.features)
+    learned, _ = encode_frame(train_rows, model.features)
+    page = contract.model_dump(mode="json", by_alias=True)
     folder = Path(WORKSHOP.name) / project / name
-    path = save_artifact(model, report, contract, hash_file(rows_file), matrix, folder)
+    path = save_artifact(
+        model, report, contract, hash_file(rows_file), matrix, folder,
+        reference=make_reference(learned, model.score(learned), page),
+        verdict=judge_model(report, contract, override="few rows, for tests"),
+    )  # fmt: skip
     return model, test_rows, path
 
 
