@@ -6,7 +6,7 @@
 __all__ = ['MEASURES', 'SHADOWS', 'ARMS', 'FEWEST_UNITS', 'NEXT_STEPS', 'chance_to_cross', 'find_fence', 'limit_planned',
            'limit_open', 'Page', 'find_page', 'start_experiment', 'require_unit', 'stop_experiment', 'name_measure',
            'measure_rows', 'total_units', 'name_logged_units', 'read_answers', 'judge_experiment', 'Reading',
-           'count_answers', 'read_experiment', 'describe_reading', 'name_units_of', 'plan_experiment']
+           'count_answers', 'read_experiment', 'describe_reading']
 
 # %% ../nbs/13b_experiment.ipynb #exp13004
 import re
@@ -363,3 +363,20 @@ def plan_experiment(
         answers = pd.DataFrame({"score": scores, "decision": decisions})
         totals.append(total_units(*measure_rows(answers, labels, artifact), units))
     return compare_units(*totals, paired=True), plan_units(*totals, effect, share)
+
+
+def describe_plan(found: Difference, plan: pd.DataFrame, contract: Contract) -> str:
+    "Write a plan, some lines for people."
+    unit, (low, high) = contract.life.experiment_unit or "row", found.interval()
+    lines = [
+        f"On {found.units:,} units ({unit}) of the test rows: champion {found.champion:.4f}, "
+        f"challenger {found.challenger:.4f}",
+        f"difference: {found.difference:+.4f}, from {low:+.4f} to {high:+.4f}", "",
+        "probability to find the effect, by the number of units:",
+        *plan.map("{:.0%}".format).to_string().splitlines(), "",
+    ]  # fmt: skip
+    for mode, powers in plan.items():
+        enough = powers.index[powers >= 0.8]
+        lines.append(f"{mode}: {f'{enough[0]:,} units' if len(enough) else 'too many units'}")
+    return "
+".join(lines)
