@@ -6,7 +6,7 @@
 __all__ = ['MEASURES', 'SHADOWS', 'ARMS', 'FEWEST_UNITS', 'NEXT_STEPS', 'chance_to_cross', 'find_fence', 'limit_planned',
            'limit_open', 'Page', 'find_page', 'start_experiment', 'require_unit', 'stop_experiment', 'name_measure',
            'measure_rows', 'total_units', 'name_logged_units', 'read_answers', 'judge_experiment', 'Reading',
-           'count_answers', 'read_experiment', 'describe_reading']
+           'count_answers', 'read_experiment', 'describe_reading', 'name_units_of', 'plan_experiment', 'describe_plan']
 
 # %% ../nbs/13b_experiment.ipynb #exp13004
 import re
@@ -378,5 +378,4 @@ def describe_plan(found: Difference, plan: pd.DataFrame, contract: Contract) -> 
     for mode, powers in plan.items():
         enough = powers.index[powers >= 0.8]
         lines.append(f"{mode}: {f'{enough[0]:,} units' if len(enough) else 'too many units'}")
-    return "
-".join(lines)
+    return "\n".join(lines)
