@@ -118,9 +118,11 @@ def try_challenger(
     pairs = zip(predictions, others, chosen, strict=True)
     merged = [its if is_its else own for own, its, is_its in pairs]
     entries = []
-    for artifact, arrays, mine in ((champion, (matrix, scores), ~chosen), (challenger, more, chosen)):
+    arms = (champion, (matrix, scores), ~chosen), (challenger, more, chosen)
+    for artifact, arrays, mine in arms:
         some = list(compress(merged, mine)), list(compress(rows, mine))
-        entries += [(artifact, *some, n_bytes, *[each[mine] for each in arrays])] if some[0] else []
+        if some[0]:
+            entries.append((artifact, *some, n_bytes, *[each[mine] for each in arrays]))
     return (merged, matrix, np.where(chosen[:, None], more[1], scores)), entries
 
 # %% ../../nbs/09e_app.ipynb #a34250bb

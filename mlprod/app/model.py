@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['FILES', 'MANY', 'POINTER', 'Version', 'EXPERIMENT', 'LOOK_AGAIN', 'TRY_AGAIN', 'ArtifactError', 'read_files',
            'sort_alike', 'Prediction', 'Artifact', 'start_session', 'try_example', 'load_artifact', 'Pointer',
-           'read_page', 'read_in_service', 'read_pointer', 'assign', 'write_number', 'name_units', 'Plan', 'Experiment',
-           'stamp', 'InService']
+           'read_page', 'read_in_service', 'read_pointer', 'assign', 'write_number', 'name_unit', 'name_units', 'Plan',
+           'Experiment', 'stamp', 'InService']
 
 # %% ../../nbs/07_model.ipynb #1123f3b3
 import hashlib
@@ -95,6 +95,11 @@ class Artifact:
         return self.contract["columns"][self.contract["target"]["from"]]["unit"] or ""
 
     @property
+    def interface(self) -> tuple[list, list]:  # what a program sees: columns with kinds, and labels
+        columns = self.features.columns.values()
+        return [(column.name, column.kind) for column in columns], self.labels
+
+    @property
     def example(self) -> dict:  # a row
         return {name: self.contract["columns"][name]["example"] for name in self.features.columns}
 
@@ -110,7 +115,7 @@ class Artifact:
         return scores
 
     def decide(self, scores: np.ndarray) -> tuple[list[float], list[str]]:
-        "Give the score that counts for each row, and act or leave, or the likeliest label, or none."
+        "Give the score that counts for each row, and act or leave, the likeliest label, or none."
         counts, threshold = scores[:, -1].tolist(), self.threshold
         if threshold is not None:
             return counts, ["act" if score >= threshold else "leave" for score in counts]
@@ -226,15 +231,20 @@ def write_number(value: float) -> str:
     return repr(value + 0.0).removesuffix(".0")  # -0.0 becomes 0
 
 
+def name_unit(value: str | float | bool | None) -> str:
+    "Name a unit by the text of a value, as the contract writes it; nothing is a unit as well."
+    if value is None or isinstance(value, bool):
+        return {None: "", True: "true", False: "false"}[value]
+    return value if isinstance(value, str) else write_number(value)
+
+
 def name_units(rows: list, features: Features, name: str) -> list[str]:  # name: of a column
     "Name the unit of each row, of features.row: the column's value, or of a moment its day."
     place, column = list(features.columns).index(name), features.columns[name]
     values = [getattr(row, f"column_{place}") for row in rows]
-    if column.kind == "number":
-        values = [None if value is None else write_number(value) for value in values]
-    elif column.kind == "moment":
+    if column.kind == "moment":
         values = [moment and moment.date().isoformat() for moment in read_column(values, column)]
-    return [value or "" for value in values]
+    return [name_unit(value) for value in values]
 
 # %% ../../nbs/07_model.ipynb #a7c4e04e
 EXPERIMENT = "experiment.json"
@@ -258,15 +268,10 @@ class Experiment:
     challenger: Artifact
 
     def __post_init__(self):
-        both = self.champion, self.challenger
-        columns, labels = [
-            [(column.name, column.kind) for column in each.features.columns.values()]
-            for each in both
-        ], [each.labels for each in both]
         wrong = ""
         if self.champion is self.challenger:
             wrong = "expected another version than the one in service"
-        elif columns[0] != columns[1] or labels[0] != labels[1]:
+        elif self.champion.interface != self.challenger.interface:
             wrong = "expected the columns and the labels of the version in service, got others"
         elif self.plan.mode == "ab" and self.unit not in self.champion.features.columns:
             wrong = f"life.experiment_unit: expected a column of the features, got {self.unit}"

@@ -74,8 +74,8 @@ def list_fields(
     return fields
 
 # %% ../../nbs/09c_pages.ipynb #c0de9c02
-def count_digits(score: float, threshold: float | None, step: float) -> int:  # step: what matters
-    "Count the digits behind the point that a person needs: two of the step, and to tell the two apart."
+def count_digits(score: float, threshold: float | None, step: float) -> int:
+    "Count the digits that a person needs: two of the step, and enough to tell the first two apart."
     digits = max(0, min(9, 1 - floor(log10(step)))) if step else 0
     while digits < 9 and threshold not in (None, score):
         if f"{score:.{digits}f}" != f"{threshold:.{digits}f}":
