@@ -18,8 +18,10 @@ from pathlib import Path
 from mlprod.contract import read_contract
 from mlprod.data import hash_file, read_rows, split_rows
 from mlprod.frames import encode_frame
-from mlprod.package import promote, save_artifact
+from mlprod.gate import judge_model
+from mlprod.package import save_artifact
 from mlprod.report import evaluate_model
+from mlprod.service import promote
 from mlprod.train import train_baseline, train_model
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,8 +46,22 @@ def train_artifact(project, name):
     )
     matrix, _ = encode_frame(test_rows, model.features)
     folder = Path(WORKSHOP.name) / project / name
-    path = save_artifact(model, report, contract, hash_file(rows_file), matrix, folder)
+    path = save_artifact(
+        model, report, contract, hash_file(rows_file), matrix, folder,
+        reference=find_reference(model, train_rows, contract),
+        verdict=judge_model(report, contract, override="few rows, for tests"),
+    )  # fmt: skip
     return model, test_rows, path
+
+
+def find_reference(model, rows, contract):
+    "What the rows and scores of training look like."
+    try:
+        from mlprod.app.drift import make_reference
+    except ImportError:  # until the lesson on drift is there
+        return {}
+    matrix, _ = encode_frame(rows, model.features)
+    return make_reference(matrix, model.score(matrix), model.features, contract.task)
 
 
 def make_artifact(project, folder, name="logistic"):

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from mlprod.contract import read_contract
 from mlprod.data import hash_file, read_rows, split_rows
 from mlprod.frames import encode_frame
+from mlprod.gate import judge_model
 from mlprod.package import (
     FILES,
     LatencyError,
@@ -26,14 +27,12 @@ from mlprod.package import (
     list_versions,
     name_version,
     plain,
-    promote,
     quoted,
-    read_pointer,
-    roll_back,
     save_artifact,
     write_card,
 )
 from mlprod.report import evaluate_model, make_report
+from mlprod.service import promote, read_pointer, roll_back
 from mlprod.train import train_baseline, train_model
 
 
@@ -67,12 +66,14 @@ def save(parts, folder, **changed):
         "report": report,
         "rows_hash": rows_hash,
         "test_matrix": matrix,
+        "reference": {"rows": len(matrix)},
+        "verdict": judge_model(report, contract, override="few rows, for tests"),
     }
     return save_artifact(**(known | changed), folder=folder)
 
 
 def test_an_artifact_is_complete_and_its_hashes_hold(parts, tmp_path):
-    "Five files; the manifest names hash, libraries, data and seed; its name is its content's."
+    "Seven files; the manifest names hash, libraries, data and seed; its name is its content's."
     contract, model, report, rows_hash, _ = parts
     saved = save(parts, tmp_path / "artifacts" / contract.project)
 
@@ -396,6 +397,7 @@ SAVER = """
 import json, os, random, signal, sys, time
 from pathlib import Path
 from mlprod.package import *
+from mlprod.service import *
 folder, source, when = Path(sys.argv[1]), Path(sys.argv[2]), random.Random(5)
 files = {name: (source / name).read_bytes() for name in FILES}
 manifest = json.loads((source / "manifest.json").read_bytes())
