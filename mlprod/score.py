@@ -328,8 +328,8 @@ def answer(batch: Batch, artifact: Artifact) -> Answers:
     warnings = [[] for _ in batch.numbers]
     for row, column, text, _ in batch.unknown:
         warnings[row - 1].append(f"{column}: {text}")
-    n_labels = len(artifact.labels)
-    scores = artifact.score(batch.matrix) if len(batch.matrix) else np.empty((0, n_labels))
+    n_scores = len(artifact.labels) or 1
+    scores = artifact.score(batch.matrix) if len(batch.matrix) else np.empty((0, n_scores))
     return Answers(batch.numbers.tolist(), *artifact.decide(scores), warnings)
 
 

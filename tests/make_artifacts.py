@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
+from mlprod.app.drift import make_reference
 from mlprod.contract import read_contract
 from mlprod.data import hash_file, read_rows, split_rows
 from mlprod.frames import encode_frame
@@ -45,23 +46,15 @@ def train_artifact(project, name):
         model, train_baseline(train_rows, contract, seed=0), test_rows, contract
     )
     matrix, _ = encode_frame(test_rows, model.features)
+    learned, _ = encode_frame(train_rows, model.features)
+    page = contract.model_dump(mode="json", by_alias=True)
     folder = Path(WORKSHOP.name) / project / name
     path = save_artifact(
         model, report, contract, hash_file(rows_file), matrix, folder,
-        reference=find_reference(model, train_rows, contract),
+        reference=make_reference(learned, model.score(learned), page),
         verdict=judge_model(report, contract, override="few rows, for tests"),
     )  # fmt: skip
     return model, test_rows, path
-
-
-def find_reference(model, rows, contract):
-    "What the rows and scores of training look like."
-    try:
-        from mlprod.app.drift import make_reference
-    except ImportError:  # until the lesson on drift is there
-        return {}
-    matrix, _ = encode_frame(rows, model.features)
-    return make_reference(matrix, model.score(matrix), model.features, contract.task)
 
 
 def make_artifact(project, folder, name="logistic"):
