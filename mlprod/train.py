@@ -49,7 +49,14 @@ from threadpoolctl import threadpool_limits
 
 from .app.rows import MISSING, UNKNOWN, Features, read_features
 from .contract import Contract, mistake
-from .data import DataError, measure_auc, require_labels, sort_rows, take_labels
+from mlprod.data import (
+    DataError,
+    measure_auc,
+    require_labels,
+    sort_rows,
+    take_labels,
+    units_of,
+)
 from .frames import encode_frame
 
 # %% ../nbs/04_train.ipynb #bd4c66ac
@@ -94,6 +101,7 @@ class LastValue(RegressorMixin, BaseEstimator):
 
     def fit(self, matrix: np.ndarray, amounts: np.ndarray) -> "LastValue":
         "There is nothing to learn."
+        self.n_features_in_ = matrix.shape[1]
         return self
 
     def predict(self, matrix: np.ndarray) -> np.ndarray:
@@ -125,14 +133,12 @@ def make_baseline(
     return Pipeline([("column", pick), ("model", model)])
 
 # %% ../nbs/04_train.ipynb #6c571bfb
-def choose_cut(contract: Contract, seed: int, n_folds: int) -> Any:  # one of scikit-learn's
-    "Choose how to cut rows: in time, by groups or at random, each label in proportion."
+def choose_cut(contract: Contract, seed: int, n_folds: int, in_groups: bool) -> Any:
+    "Choose one of scikit-learn's ways to cut rows: in time, by groups or at random."
     if contract.split.by is not None:
         return TimeSeriesSplit(n_folds - 1)
-    if contract.split.groups is not None:
-        cut = StratifiedGroupKFold if contract.target.labels else GroupKFold
-    else:
-        cut = StratifiedKFold if contract.target.labels else KFold
+    ways = [[KFold, StratifiedKFold], [GroupKFold, StratifiedGroupKFold]]
+    cut = ways[in_groups][contract.task != "regression"]
     return cut(n_folds, shuffle=True, random_state=seed)
 
 
@@ -143,19 +149,21 @@ def make_folds(
     n_folds: int = 5,    # fewer where a label has fewer rows
 ) -> list[tuple[np.ndarray, np.ndarray]]:  # places of the rows to learn from, and to score
     "Cut the rows into folds: in time each is scored by what lies before it, else at random."
-    labels, names, split = take_labels(rows, contract), contract.target.labels, contract.split
-    groups = rows[split.groups] if split.groups else None
-    fewest = len(rows) if groups is None else groups.nunique()
-    if names:
-        require_labels(labels, contract, 2, "train")
-        fewest = min(fewest, *np.bincount(labels.astype(int)))
-    n_folds = n_folds if split.by else max(2, min(n_folds, fewest))
-    if len(rows) < n_folds or fewest < 2:
-        what = f"{n_folds} train rows" if groups is None else f"2 groups of {split.groups}"
-        raise DataError([f"target {contract.target.name}: expected at least {what}; got {fewest}"])
-    cuts = choose_cut(contract, seed, n_folds).split(np.zeros(len(rows)), labels, groups)
-    folds = [  # in each of the two, every label
-        cut for cut in cuts if not names or all(len(np.unique(labels[p])) == len(names) for p in cut)
+    labels, names = take_labels(rows, contract), contract.target.labels
+    require_labels(labels, contract, 2, "train")
+    units, fewest = units_of(rows, contract), len(rows)
+    n_units = len(np.unique(units))
+    if contract.split.by is None:
+        fewest = min([n_units, *(np.bincount(labels.astype(int)) if names else ())])
+        n_folds = min(n_folds, int(fewest))
+    if fewest < max(n_folds, 2):
+        what = f"at least {max(n_folds, 2)} days, groups or different rows"
+        raise DataError([f"train rows: expected {what} to make folds of; got {fewest}"])
+    in_groups = contract.split.by is None and n_units < len(rows)
+    cut = choose_cut(contract, seed, n_folds, in_groups)
+    folds = [  # those with every label in both of their parts
+        parts for parts in cut.split(rows, labels, units if in_groups else None)
+        if not names or all(len(np.unique(labels[part])) == len(names) for part in parts)
     ]
     if not folds:
         raise DataError([

@@ -11,6 +11,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 
+from mlprod.app.drift import make_reference
 from mlprod.app.model import FILES, POINTER
 from mlprod.app.rows import read_features
 from mlprod.contract import read_contract
@@ -37,7 +38,7 @@ def put(folder, name, **page):
 
 
 def fit_amounts(path):
-    "Fit a linear model to the rows of a contract; return its ONNX and the matrix."
+    "Fit a linear model to the rows of a contract; return its ONNX, the matrix and the scores."
     contract = read_contract(path)
     features = read_features(contract.model_dump(mode="json", by_alias=True))
     rows = pd.read_parquet(path.parent / "rows.parquet")
@@ -49,15 +50,18 @@ def fit_amounts(path):
         initial_types=[("rows", FloatTensorType([None, matrix.shape[1]]))],
         final_types=[("scores", FloatTensorType([None, 1]))],
     )
-    return onnx.SerializeToString(), matrix
+    return onnx.SerializeToString(), matrix, model.predict(matrix).reshape(-1, 1).astype("float32")
 
 
 def save_amounts(path, folder, model=None, threshold=None, interval=None, **changes):
     "Save an artifact of a contract, parts of which may be changed; return its version."
     page = read_contract(path).model_dump(mode="json", by_alias=True)
     page |= {name: page[name] | part for name, part in changes.items()}
+    linear, matrix, scores = fit_amounts(path)
+    reference = make_reference(matrix, scores, page)
     files = {name: b"{}" for name in FILES} | {
-        "model.onnx": model or fit_amounts(path)[0], "contract.json": json.dumps(page).encode(),
+        "model.onnx": model or linear, "contract.json": json.dumps(page).encode(),
+        "reference.json": json.dumps(reference).encode(),
         "card.md": b"# Card\n", "card.html": b"<h1>Card</h1>\n",
     }  # fmt: skip
     manifest = {"project": page["project"], "threshold": threshold, "interval": interval}

@@ -283,7 +283,7 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = int(os.environ.get("MAX_BODY_MB") or 4) * 10**6
     app.url_map.merge_slashes = False  # an address that is not exact is not ours
     path = os.environ.get("PREDICTION_LOG")
-    log = Log(path, on_lost=count_lost) if path else None
+    log = Log(path, on_lost=count_lost, clock=clock) if path else None
     artifacts = artifacts or Path(app.root_path) / "artifacts"
     app.extensions |= {"service": Service(artifacts, log, clock), "metrics": []}
     app.before_request(partial(begin_request, clock))
