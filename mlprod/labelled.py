@@ -206,6 +206,8 @@ def read_known(
         rows = name_labels(read_rows(Path(path).parent / name, contract), contract)
         if until is not None and moment is not None:
             rows = rows[rows[moment] < until]
+        if name != data.rows:  # numbers are those of the contract's file; ids are texts
+            rows.index = [f"{name} row {number + 1}" for number in rows.index]
         parts.append(rows)
     parts.append(read_store(folder, contract, until))
     rows = pd.concat([part for part in parts if len(part)])
