@@ -78,8 +78,8 @@ def check_limits(report: Report, contract: Contract) -> list[Check]:
             group = f"{part.column} {part.value} ({part.rows:,} rows)"
             checks += check_ends(part.metrics, slices, group)
     for number, each in enumerate(report.behaviours):
-        name, expected = f"behaviour[{number}]: {each.name}", f"for at least {each.needed:.4g}"
-        got = f"for {each.share:.4g} of the rows"
+        name, needed = f"behaviour[{number}]: {each.name}", f"{100 * each.needed:.4g}%"
+        expected, got = f"for at least {needed} of the rows", f"{100 * each.share:.4g}%"
         checks.append(Check(name=name, expected=expected, got=got, passed=each.holds))
     return checks
 

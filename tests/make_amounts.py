@@ -1,4 +1,4 @@
-"""Artifacts whose target is an amount, for tests of the app: a linear model of a table of tables.py."""
+"""Artifacts whose target is an amount, for tests of the app: linear models of two tables."""
 
 import hashlib
 import json
@@ -31,10 +31,10 @@ def sign(folder, files, **manifest):
     return version
 
 
-def put(folder, name, **page):
+def put(folder, file, /, **page):
     "Write the pointer or the plan of an experiment, aside and in one step."
     (folder / "aside").write_text(json.dumps(page), encoding="utf-8")
-    (folder / "aside").replace(folder / name)
+    (folder / "aside").replace(folder / file)
 
 
 def fit_amounts(path):
@@ -56,10 +56,11 @@ def fit_amounts(path):
 def save_amounts(path, folder, model=None, threshold=None, interval=None, **changes):
     "Save an artifact of a contract, parts of which may be changed; return its version."
     page = read_contract(path).model_dump(mode="json", by_alias=True)
-    page |= {name: page[name] | part for name, part in changes.items()}
+    for name, part in changes.items():
+        page[name] = page[name] | part if isinstance(part, dict) else part
     linear, matrix, scores = fit_amounts(path)
     reference = make_reference(matrix, scores, page)
-    files = {name: b"{}" for name in FILES} | {
+    files = dict.fromkeys(FILES, b"{}") | {
         "model.onnx": model or linear, "contract.json": json.dumps(page).encode(),
         "reference.json": json.dumps(reference).encode(),
         "card.md": b"# Card\n", "card.html": b"<h1>Card</h1>\n",

@@ -145,20 +145,23 @@ def write_series(folder: Path, n_days: int = 900) -> Path:
     "A forecast: tomorrow's sales from the last days', an amount with a split in time."
     random, days = np.random.default_rng(4), np.arange(n_days)
     week = np.array([0, 2, 3, 5, 12, 20, -10])[days % 7]
-    sales = 100 + week + 15 * np.sin(days / 58) + random.normal(0, 4, n_days)
+    sales = 100 + week + 5 * np.sin(days / 58) + random.normal(0, 4, n_days)
     rows = pd.DataFrame({"day": pd.date_range("2021-01-04T06:00Z", periods=n_days), "sales": sales})
-    for lag in (1, 7):
+    for lag in (7, 14):
         rows[f"sales_{lag}_days_before"] = rows["sales"].shift(lag)
-    rows = rows.iloc[7:].reset_index(drop=True)
+    rows["week_before"] = rows["sales"].shift(1).rolling(7).mean()
+    rows = rows.iloc[14:].reset_index(drop=True)
     test_from = rows["day"].iloc[-200].isoformat()
     more = {
         "split": {"by": "day", "test_from": test_from}, "baseline": "sales_7_days_before",
-        "features": ["day.weekday", "sales_1_days_before", "sales_7_days_before"],
+        "features": [
+            "day.weekday", "sales_7_days_before", "sales_14_days_before", "week_before"
+        ],
         "decision": {"action": "bake more", "owner": "the baker", "made": "the evening before",
                      "threshold": 110},
     }  # fmt: skip
     unit = {"unit": "loaves"}
-    says = dict.fromkeys(["sales", "sales_1_days_before", "sales_7_days_before"], unit)
+    says = dict.fromkeys(rows.columns[1:], unit)
     return write_project(folder, "sales", rows, {"name": "sold", "from": "sales"}, more, says)
 
 

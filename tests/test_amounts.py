@@ -74,7 +74,9 @@ def test_what_happened_is_a_number(client, tmp_path):
         answer = client.post("/feedback", data=body, content_type="application/json")
         return answer.status_code, answer.json.get("detail", "")
 
-    assert [report(text)[0] for text in ("12.50", "12.5", "1.25e1", "12.500000000000000001")] == [200] * 4
+    assert [report(text)[0] for text in ("12.50", "12.5", "1.25e1", "12.500000000000000001")] == [
+        200
+    ] * 4
     assert report("12.51")[0] == 409
     assert report("-0.0", second)[0] == 200 and report("0", second)[0] == 200
     assert report('"12.5"')[1] == 'row 1: label: expected a number, got "12.5"'
@@ -140,14 +142,21 @@ def test_a_table_gets_the_same_amounts(folder, tables, tmp_path):
     rows.to_parquet(tmp_path / "in.parquet")
     outcome = score_table(artifact, str(tmp_path / "in.parquet"), str(tmp_path / "out.csv"))
     scored = pd.read_csv(tmp_path / "out.csv")
-    sent = json.loads(rows[list(artifact.features.columns)].to_json(orient="records", date_format="iso", date_unit="us"))
+    sent = json.loads(
+        rows[list(artifact.features.columns)].to_json(
+            orient="records", date_format="iso", date_unit="us"
+        )
+    )
     answers = create_app(folder, HOME).test_client().post("/predict", json=sent).json["predictions"]
     assert outcome.written == len(scored) == 150
     assert np.allclose(scored["score"], [answer["score"] for answer in answers], rtol=1e-6)
     assert scored["decision"].tolist() == [answer["decision"] for answer in answers]
     (tmp_path / "bad.ndjson").write_text('{"nothing": 1}\n')
     outcome = score_table(
-        artifact, str(tmp_path / "bad.ndjson"), str(tmp_path / "none.csv"), str(tmp_path / "bad.csv")
+        artifact,
+        str(tmp_path / "bad.ndjson"),
+        str(tmp_path / "none.csv"),
+        str(tmp_path / "bad.csv"),
     )
     assert outcome == (1, 0, 1, 0)
 
@@ -161,7 +170,13 @@ def test_a_number_has_one_text():
 
 def test_digits_show_what_matters():
     "Two of the interval's, more where score and threshold would look alike, at most nine."
-    assert [count_digits(1.0, None, step) for step in (612.0, 8.13, 0.0125, 1e-30, 0.0)] == [0, 1, 3, 9, 0]
+    assert [count_digits(1.0, None, step) for step in (612.0, 8.13, 0.0125, 1e-30, 0.0)] == [
+        0,
+        1,
+        3,
+        9,
+        0,
+    ]
     assert count_digits(0.37091, 0.37096, 0.1) == 4
     assert count_digits(110.0, 110.0, 8.13) == 1
 

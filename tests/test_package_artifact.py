@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 
@@ -32,7 +31,6 @@ from mlprod.package import (
     write_card,
 )
 from mlprod.report import evaluate_model, make_report
-from mlprod.service import promote, read_pointer, roll_back
 from mlprod.train import train_baseline, train_model
 
 
@@ -223,7 +221,7 @@ def empty_places(page, path="") -> list[str]:
 def test_the_card_is_filled(parts):
     "Its front matter is YAML without an empty field, and no line of it is half a sentence."
     contract, _, report, rows_hash, _ = parts
-    card = write_card(report, contract, rows_hash)
+    card = write_card(report, contract, rows_hash, judge_model(report, contract))
     head = front_matter(card)
 
     assert {
@@ -268,7 +266,8 @@ def test_nothing_from_the_contract_can_break_out_of_the_card(penguins, text):
     contract, _, report, rows_hash, _ = penguins
     decision = contract.decision.model_copy(update={"owner": text, "action": text})
     changed = contract.model_copy(update={"title": text, "question": text, "decision": decision})
-    card, calm = (write_card(report, each, rows_hash) for each in (changed, contract))
+    verdict = judge_model(report, contract, override=text)
+    card, calm = (write_card(report, each, rows_hash, verdict) for each in (changed, contract))
     head = front_matter(card)
 
     assert set(head) == set(front_matter(calm))
@@ -302,79 +301,7 @@ def test_a_card_with_a_field_that_nobody_filled_is_an_error(penguins, monkeypatc
 
     monkeypatch.setattr(package.resources, "files", lambda name: Template())
     with pytest.raises(UndefinedError):
-        write_card(penguins[2], penguins[0], "x")
-
-
-@pytest.fixture
-def three(penguins, tmp_path):
-    "A folder with three versions."
-    return tmp_path, [save(penguins, tmp_path, rows_hash=letter * 64).name for letter in "abc"]
-
-
-def test_promote_and_roll_back(three):
-    "The pointer names the version and the one before; back and forth."
-    folder, (a, b, _) = three
-    assert read_pointer(folder) == {"version": None, "previous": None}
-    assert promote(folder, a) == {"version": a, "previous": None}
-    assert promote(folder, b) == {"version": b, "previous": a}
-    assert promote(folder, b) == {"version": b, "previous": a}, "twice is once"
-    assert roll_back(folder) == {"version": a, "previous": b}
-    assert json.loads((folder / "in_service.json").read_text()) == {"version": a, "previous": b}
-    assert sorted(each.name for each in folder.iterdir()) == sorted(
-        [*list_versions(folder), "in_service.json"]
-    )
-
-
-def test_there_is_nothing_to_roll_back_to_at_first(three):
-    "In one line, and the pointer stays."
-    folder, (a, *_) = three
-    for _ in range(2):
-        with pytest.raises(VersionError, match="roll back: expected a previous version; got none"):
-            roll_back(folder)
-        promote(folder, a)
-    assert read_pointer(folder)["version"] == a
-
-
-def test_an_unknown_version_is_refused_with_the_nearest(three):
-    "Also a path out of the folder."
-    folder, (a, *_) = three
-    with pytest.raises(VersionError, match=f"did you mean '{a}'"):
-        promote(folder, a[:-2] + "zz")
-    for wrong in ("", ".", "..", "../x", "in_service.json", "/etc", f"./{a}", f"{a}/"):
-        with pytest.raises(VersionError, match="version: expected one that was saved; got"):
-            promote(folder, wrong)
-    assert not (folder / "in_service.json").exists()
-
-
-@pytest.mark.parametrize("name", [*FILES, "manifest.json"])
-@pytest.mark.parametrize("damage", ["flipped", "cut", "gone"])
-def test_a_damaged_version_is_not_promoted(three, name, damage):
-    "What is in service stays."
-    folder, (a, b, _) = three
-    promote(folder, a)
-    content = (folder / b / name).read_bytes()
-    if damage == "gone":
-        (folder / b / name).unlink()
-    else:
-        bad = (
-            content[:-5]
-            if damage == "cut"
-            else content[:40] + bytes([content[40] ^ 1]) + content[41:]
-        )
-        (folder / b / name).write_bytes(bad)
-
-    with pytest.raises(VersionError):
-        promote(folder, b)
-    assert read_pointer(folder) == {"version": a, "previous": None}
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", "{}", '{"version": "a"}'])
-def test_a_damaged_pointer_is_said_to_be_one(three, content):
-    "In one line, and promoting is refused until somebody has looked."
-    folder, _ = three
-    (folder / "in_service.json").write_text(content)
-    with pytest.raises(VersionError, match="in_service.json: expected a version"):
-        read_pointer(folder)
+        write_card(penguins[2], penguins[0], "x", judge_model(penguins[2], penguins[0]))
 
 
 def test_versions_of_many_writers_at_once_are_whole(penguins, tmp_path):
@@ -391,66 +318,3 @@ def test_versions_of_many_writers_at_once_are_whole(penguins, tmp_path):
     assert set(saved) == {tmp_path / "one"}
     assert [each.name for each in tmp_path.iterdir()] == ["one"]
     assert {file.name: file.read_bytes() for file in (tmp_path / "one").iterdir()} == written
-
-
-SAVER = """
-import json, os, random, signal, sys, time
-from pathlib import Path
-from mlprod.package import *
-from mlprod.service import *
-folder, source, when = Path(sys.argv[1]), Path(sys.argv[2]), random.Random(5)
-files = {name: (source / name).read_bytes() for name in FILES}
-manifest = json.loads((source / "manifest.json").read_bytes())
-
-def save_for_ever(number):
-    while True:
-        number += 1
-        manifest["rows"] = hash_bytes(str(number).encode())
-        manifest["version"] = name_version(manifest)
-        write_version(folder, manifest["version"], files | {"manifest.json": to_json(manifest)})
-        promote(folder, manifest["version"])
-
-for kill in range(10):
-    saver = os.fork()
-    if saver == 0:
-        save_for_ever(kill * 100_000)
-    while not (folder / "in_service.json").exists():
-        time.sleep(0.001)
-    time.sleep(when.uniform(0.0, 0.08))
-    os.kill(saver, signal.SIGKILL)
-    assert os.waitstatus_to_exitcode(os.waitpid(saver, 0)[1]) == -signal.SIGKILL
-    check_version(folder, read_pointer(folder)["version"])
-for version in list_versions(folder):
-    check_version(folder, version)
-print(len(list_versions(folder)))
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no fork, no SIGKILL")
-def test_killed_at_any_moment_what_is_in_service_is_whole(penguins, tmp_path, root):
-    "SIGKILL while saving and promoting, ten times: the pointer is there, and its version is sound."
-    source = save(penguins, tmp_path / "source")
-    done = subprocess.run(
-        [sys.executable, "-c", SAVER, str(tmp_path / "served"), str(source)],
-        capture_output=True, text=True, timeout=200, env=os.environ | {"PYTHONPATH": str(root)},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 1
-
-
-def test_a_version_of_another_project_is_neither_saved_nor_promoted(penguins, root, tmp_path):
-    "The folder stays as it was, and the line names both projects."
-    folder, flights = tmp_path / "flights", make_parts(root, "flights")
-    promote(folder, save(flights, folder).name)
-    before = sorted(folder.rglob("*")), read_pointer(folder)
-
-    expected = "^flights: expected a version of flights, as those there; got one of penguins: "
-    with pytest.raises(VersionError, match=expected):
-        save(penguins, folder)
-    assert (sorted(folder.rglob("*")), read_pointer(folder)) == before
-
-    other = save(penguins, tmp_path / "penguins")
-    shutil.copytree(other, folder / other.name)
-    with pytest.raises(VersionError, match=expected):
-        promote(folder, other.name)
-    assert read_pointer(folder) == before[1]

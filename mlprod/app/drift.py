@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['MOST_BINS', 'PART_VALUES', 'LEAST_EFFECT', 'LEAST_ROWS', 'LEAST_REFERENCE', 'make_edges', 'count_bins', 'pick_scores',
-           'make_reference', 'count_rows', 'kolmogorov_tail', 'chi_square_tail', 'Drift', 'compare', 'find_small',
-           'why_not_compared', 'find_drift']
+           'make_reference', 'count_rows', 'kolmogorov_tail', 'chi_square_tail', 'Drift', 'split_counts', 'compare',
+           'find_small', 'why_not_compared', 'find_drift']
 
 # %% ../../nbs/05c_drift.ipynb #dri00005
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -55,15 +56,15 @@ def make_reference(
         known, codes = PART_VALUES.get(part, range(0)), features.columns[source].codes
         if not contract["columns"][source].get("personal"):
             known = known if codes is None else range(-1, len(codes))
-            columns.append((name, place, codes is None, known, matrix[:, place]))
+            columns.append((name, place, part, codes is None, known, matrix[:, place]))
     n_labels = scores.shape[1]
     known = range(n_labels if n_labels > 2 else 0)
-    columns.append(("score", -1, n_labels < 3, known, pick_scores(scores).astype("float32")))
+    columns.append(("score", -1, "", n_labels < 3, known, pick_scores(scores).astype("float32")))
     reference = {"rows": len(matrix), "columns": []}
-    for name, place, ordered, known, values in columns:
+    for name, place, part, ordered, known, values in columns:
         edges = make_edges(values, known)
         more = {"edges": edges.tolist(), "counts": count_bins(edges, values).tolist()}
-        column = {"name": name, "place": place, "ordered": ordered}
+        column = {"name": name, "place": place, "part": part, "ordered": ordered}
         reference["columns"].append(column | more)
     return reference
 
@@ -109,16 +110,25 @@ class Drift(NamedTuple):
     rows: int
 
 
+def split_counts(
+    reference: dict,
+    counts: np.ndarray,  # from count_rows
+) -> Iterator[tuple[dict, np.ndarray, np.ndarray]]:
+    "Give each column of the reference, with its rows of training and its live rows by bin."
+    start = 0
+    for column in reference["columns"]:
+        known = np.array(column["counts"])
+        yield column, known, counts[start : start + len(known)]
+        start += len(known)
+
+
 def compare(
     reference: dict,
     counts: np.ndarray,  # from count_rows
 ) -> list[Drift]:  # one for each column of the reference
     "Compare live rows with the reference, column by column."
-    drifts, start = [], 0
-    for column in reference["columns"]:
-        known = np.array(column["counts"])
-        live = counts[start : start + len(known)]
-        start += len(known)
+    drifts = []
+    for column, known, live in split_counts(reference, counts):
         n, m = int(known.sum()), int(live.sum())
         differences = live / max(m, 1) - known / max(n, 1)
         if not (n and m):

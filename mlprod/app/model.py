@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['FILES', 'MANY', 'POINTER', 'Version', 'EXPERIMENT', 'LOOK_AGAIN', 'TRY_AGAIN', 'ArtifactError', 'read_files',
            'sort_alike', 'Prediction', 'Artifact', 'start_session', 'try_example', 'load_artifact', 'Pointer',
-           'read_page', 'read_in_service', 'read_pointer', 'assign', 'write_number', 'name_units', 'Plan', 'Experiment',
-           'stamp', 'InService']
+           'read_page', 'read_in_service', 'read_pointer', 'assign', 'write_number', 'name_unit', 'name_units', 'Plan',
+           'Experiment', 'stamp', 'InService']
 
 # %% ../../nbs/07_model.ipynb #1123f3b3
 import hashlib
@@ -226,15 +226,20 @@ def write_number(value: float) -> str:
     return repr(value + 0.0).removesuffix(".0")  # -0.0 becomes 0
 
 
+def name_unit(value: str | float | bool | None) -> str:
+    "Name a unit by the text of a value, as the contract writes it; nothing is a unit as well."
+    if value is None or isinstance(value, bool):
+        return {None: "", True: "true", False: "false"}[value]
+    return value if isinstance(value, str) else write_number(value)
+
+
 def name_units(rows: list, features: Features, name: str) -> list[str]:  # name: of a column
     "Name the unit of each row, of features.row: the column's value, or of a moment its day."
     place, column = list(features.columns).index(name), features.columns[name]
     values = [getattr(row, f"column_{place}") for row in rows]
-    if column.kind == "number":
-        values = [None if value is None else write_number(value) for value in values]
-    elif column.kind == "moment":
+    if column.kind == "moment":
         values = [moment and moment.date().isoformat() for moment in read_column(values, column)]
-    return [value or "" for value in values]
+    return [name_unit(value) for value in values]
 
 # %% ../../nbs/07_model.ipynb #a7c4e04e
 EXPERIMENT = "experiment.json"
