@@ -59,13 +59,14 @@ def read_day(log: sqlite3.Connection, day: date, contract: Contract) -> pa.Table
     lines = log.execute(sql, ends).fetchall()
     values = dict(zip(LOGGED, zip(*[line[:-1] for line in lines], strict=True), strict=False))
     rows, schema = [json.loads(line[-1]) for line in lines], make_schema(contract)
-    for name in schema.names[len(LOGGED) :] if lines else ():
-        column = name.removeprefix(OF_ROW)
+    for column in {name for row in rows for name in row if OF_ROW + name in schema.names}:
         texts = pd.Series([row.get(column) for row in rows], name=column)
-        values[name] = read_column(texts, contract.columns[column], was_text=True)
-    arrays = [pa.array(values.get(name, []), kind, from_pandas=True) for name, kind in
-              zip(schema.names, schema.types, strict=True)]  # fmt: skip
-    return pa.Table.from_arrays(arrays, schema=schema)
+        values[OF_ROW + column] = read_column(texts, contract.columns[column], was_text=True)
+    nothing = [None] * len(rows)
+    return pa.table([
+        pa.array(values.get(name, nothing), kind, from_pandas=True)
+        for name, kind in zip(schema.names, schema.types, strict=True)
+    ], schema=schema)
 
 # %% ../nbs/12a_labelled.ipynb #lab12a15
 def merge_tables(

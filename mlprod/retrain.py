@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['JUDGED_DAYS', 'JUDGED_ROWS', 'DRAWS', 'MOST_UNITS', 'find_cut', 'RetrainError', 'is_drawn', 'hold_out',
            'hold_out_drawn', 'Sums', 'rate_rows', 'rate_calibration', 'number_units', 'add_up', 'Difference',
-           'compare_sums', 'check_champion', 'check_no_worse', 'warn_of_limits', 'Match', 'judge_challenger',
-           'Retrained', 'load_champion', 'hash_rows', 'Challenger', 'train_challenger', 'save_challenger', 'refit',
-           'retrain', 'within']
+           'compare_sums', 'check_champion', 'check_no_worse', 'check_baseline', 'warn_of_limits', 'Match',
+           'list_groups', 'judge_challenger', 'Retrained', 'load_champion', 'hash_rows', 'Challenger',
+           'train_challenger', 'save_challenger', 'refit', 'retrain', 'within']
 
 # %% ../nbs/12b_retrain.ipynb #lab12b04
 import hashlib
@@ -23,7 +23,7 @@ import pandas as pd
 from .app.drift import make_reference
 from .app.model import Artifact, load_artifact
 from .choose import record_run
-from .contract import Contract, read_contract
+from .contract import Contract, Slices, read_contract
 from .data import split_rows, take_labels, units_of
 from .evaluate import choose_threshold, rank_scores, select_top
 from .frames import encode_frame
@@ -180,7 +180,12 @@ class Difference:
         return f"{ours:.4g} against {theirs:.4g}, better by {self.by:+.4g} ({ends})"
 
 
-def compare_sums(challenger: Sums, champion: Sums, seed: int) -> Difference:
+def compare_sums(
+    challenger: Sums,
+    champion: Sums,
+    seed: int,
+    n_questions: int = 1,  # asked at once: with more of them, each interval is wider
+) -> Difference:
     "Draw units with replacement, and see how the difference of two metrics moves."
     n_units = len(champion.counts)
     times = np.random.default_rng(seed).multinomial(n_units, np.full(n_units, 1 / n_units), DRAWS)
@@ -188,7 +193,8 @@ def compare_sums(challenger: Sums, champion: Sums, seed: int) -> Difference:
         drawn = [times @ each.good / (times @ each.counts) for each in (challenger, champion)]
     differences = drawn[0] - drawn[1]
     known = differences[~np.isnan(differences)]
-    low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (np.nan, np.nan)
+    ends = [2.5 / n_questions, 100 - 2.5 / n_questions]
+    low, high = np.percentile(known, ends) if len(known) else (np.nan, np.nan)
     return Difference(challenger.metric, champion.metric, float(low), float(high))
 
 # %% ../nbs/12b_retrain.ipynb #lab12b24
@@ -205,6 +211,14 @@ def check_no_worse(name: str, difference: Difference, slack: float = 0.0) -> Che
     worse = difference.by < -slack and difference.high < 0
     expected = f"not worse by more than {slack:g}, beyond noise"
     return Check(name=name, expected=expected, got=str(difference), passed=not worse)
+
+
+def check_baseline(report: Report) -> Check:
+    "Check that the challenger is better than the baseline on these rows, chance or not."
+    main = report.advantages[-1]
+    check = check_advantage(main, report.baseline_feature)
+    expected = check.expected.removesuffix(", beyond noise")
+    return check.model_copy(update={"expected": expected, "passed": main.difference > 0})
 
 
 def warn_of_limits(report: Report, contract: Contract) -> list[Check]:
@@ -227,6 +241,17 @@ class Match:
     champion: np.ndarray  # (n, n_labels)
 
 
+def list_groups(rows: pd.DataFrame, slices: Slices) -> dict[str, np.ndarray]:  # (n,) bool, by name
+    "List the groups of rows that have enough rows to be judged."
+    groups = {}
+    for column in slices.columns:
+        values = rows[column].astype("str").fillna("(missing)").to_numpy()
+        for value, n_rows in zip(*np.unique(values, return_counts=True), strict=True):
+            if n_rows >= slices.min_rows:
+                groups[f"{column} {value} ({n_rows:,} rows)"] = values == value
+    return groups
+
+
 def judge_challenger(
     report: Report,  # of the challenger, on the rows of the match
     contract: Contract,
@@ -240,22 +265,19 @@ def judge_challenger(
     rated = [rate_rows(scores, labels, contract) for scores in both]
     close = [rate_calibration(scores, labels, contract) for scores in both]
 
-    def differ(pair: list, where: np.ndarray | None = None) -> Difference:
-        return compare_sums(*[add_up(each, match.units, where) for each in pair], seed)
+    def differ(pair: list, where: np.ndarray | None = None, n_questions: int = 1) -> Difference:
+        sums = [add_up(each, match.units, where) for each in pair]
+        return compare_sums(*sums, seed, n_questions)
 
     checks = [
         check_champion(differ(rated), version),
-        check_advantage(report.advantages[-1], report.baseline_feature),
+        check_baseline(report),
         check_no_worse("calibration", differ(close)),
     ]
-    for column in slices.columns if slices else ():
-        values = match.rows[column].astype("str").fillna("(missing)").to_numpy()
-        names, counts = np.unique(values, return_counts=True)
-        for name, n_rows in zip(names, counts, strict=True):
-            if n_rows >= slices.min_rows:
-                difference = differ(rated, values == name)
-                group = f"slice {column} {name} ({n_rows:,} rows)"
-                checks.append(check_no_worse(group, difference, contract.life.slack))
+    groups = list_groups(match.rows, slices) if slices else {}
+    for name, where in groups.items():
+        difference = differ(rated, where, len(groups))
+        checks.append(check_no_worse(f"slice {name}", difference, contract.life.slack))
     checks += [*warn_of_limits(report, contract), check_test_rows(report)]
     return make_verdict(checks, f"version {version}", override)
 
@@ -361,11 +383,10 @@ def refit(one: Challenger, rows: pd.DataFrame) -> Challenger:
     last = rows[by].max() + pd.Timedelta(seconds=1)
     split = one.contract.split.model_copy(update={"test_from": last.to_pydatetime()})
     doubt = "trained again on all rows after it was judged: the figures are those of its twin"
-    changes = {"doubts": [*getattr(report, "doubts", []), doubt]}
+    changes = {"doubts": [*report.doubts, doubt]}
     if one.contract.decision.capacity is not None:
         threshold = choose_threshold(model.held_out[:, -1], one.contract.decision.capacity)
         changes["decision"] = report.decision.model_copy(update={"threshold": figure(threshold)})
-    changes = {name: value for name, value in changes.items() if name in type(report).model_fields}
     contract = one.contract.model_copy(update={"split": split})
     return replace(one, model=model, report=report.model_copy(update=changes), contract=contract)
 
