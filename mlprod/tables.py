@@ -67,6 +67,7 @@ class Source:
     names: list[str]
     read: Callable[[], Iterable[pa.Table]]
     notes: list[str] = field(default_factory=list)  # what was detected
+    raw: list[str] = field(default_factory=list)  # the names as they stand in it
     comma_separated: bool = False
     typed: bool = False  # Parquet's columns have types, texts have none yet
 
@@ -280,7 +281,7 @@ def open_text(path: Path, options: Options) -> Source:
                 pass
             yield from read_records(Utf8(file, path), names, raw, separator, path)
 
-    return Source(names, read, notes + renamed, separator == ",")
+    return Source(names, read, notes + renamed, raw, separator == ",")
 
 # %% ../nbs/workshop/tables.ipynb #tab00017
 def read_records(
@@ -437,13 +438,14 @@ def open_excel(path: Path, options: Options) -> Source:
         raw.pop()
     raw = raw if place >= 0 else [f"column_{n + 1}" for n in range(len(raw))]
     names, renamed = clean_names(raw)
-    notes = [f"sheet {show(name)} of a workbook"] + [f"lines above the header left out: {place}"] * (place > 0)
+    notes = [f"sheet {show(name)} of a workbook"]
+    notes += [f"lines above the header left out: {place}"] * (place > 0)
 
     def read() -> Iterator[pa.Table]:
         records = islice(rows(name), place + 1, None)
         yield from make_tables(records, names, raw, f"{path}: sheet {show(name)}")
 
-    return Source(names, read, notes + renamed)
+    return Source(names, read, notes + renamed, raw)
 
 
 def open_sql(url: str, query: str, options: Options) -> Source:
@@ -493,7 +495,7 @@ def open_sql(url: str, query: str, options: Options) -> Source:
     def read() -> Iterator[pa.Table]:
         yield from make_tables(islice(rows(), 1, None), names, raw, "--query")
 
-    return Source(names, read, [f"a query of {url.partition('://')[0]}", *renamed])
+    return Source(names, read, [f"a query of {url.partition('://')[0]}", *renamed], raw)
 
 
 def iter_closing(rows: Iterator) -> Iterator:
@@ -554,7 +556,7 @@ def open_parquet(path: Path, options: Options) -> Source:
         except (OSError, pa.ArrowException) as error:
             raise TableError(f"{path}: expected Parquet; it cannot be read") from error
 
-    return Source(names, read, notes + renamed, typed=True)
+    return Source(names, read, notes + renamed, kept, typed=True)
 
 # %% ../nbs/workshop/tables.ipynb #tab00026
 BLANKS = (
@@ -574,8 +576,8 @@ WHOLE = {
     for mark, gap in THOUSANDS.items()
 }
 DATE = (
-    r"^(?:\d{4}-\d\d|\d{1,4}[-./]\d{1,2}[-./]\d{2,4}|(?:19|20)\d{6}|\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{4}"
-    r"|[A-Za-z]{3,9} \d{1,2}, \d{4})(?:[T ]+\d{1,2}:\d\d.*)?$"
+    r"^(?:\d{4}-\d\d|\d{1,4}[-./]\d{1,2}[-./]\d{2,4}|(?:19|20)\d{6}"
+    r"|\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{4}|[A-Za-z]{3,9} \d{1,2}, \d{4})(?:[T ]+\d{1,2}:\d\d.*)?$"
 )
 DAYS = {  # ways to write a day, and the order of its parts
     "%d.%m.%Y": "dmy", "%d/%m/%Y": "dmy", "%d-%m-%Y": "dmy", "%m/%d/%Y": "mdy", "%m-%d-%Y": "mdy",
