@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['BLANKS', 'WINDOWS', 'DataError', 'blanks_of', 'load_table', 'load_text', 'refuse', 'number_row', 'read_moments',
-           'read_column', 'read_rows', 'compare_columns', 'hash_file', 'describe_health', 'describe_ends',
-           'take_labels', 'require_labels', 'require_features', 'sort_rows', 'split_rows', 'compare_windows',
-           'score_alone', 'measure_auc', 'single_columns', 'find_leaks']
+           'read_column', 'write_texts', 'read_rows', 'compare_columns', 'hash_file', 'describe_health',
+           'describe_ends', 'take_labels', 'require_labels', 'require_features', 'sort_rows', 'units_of',
+           'draw_test_units', 'split_rows', 'compare_windows', 'score_alone', 'measure_auc', 'single_columns',
+           'find_leaks']
 
 # %% ../nbs/03_data.ipynb #083a34aa
 import hashlib
@@ -21,7 +22,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
 from .contract import KINDS, MOMENT_PARTS, Column, Contract
-from .contract import column_of, is_of_kind, mistake, read_moment
+from .contract import column_of, is_of_kind, mistake, read_moment, text_of
 from .frames import read_part
 
 # %% ../nbs/03_data.ipynb #2517252b
@@ -130,6 +131,18 @@ def read_column(
         return values.dt.tz_convert("UTC").dt.as_unit("us")
     return read_moments(values)
 
+# %% ../nbs/03_data.ipynb #9c01d002
+def write_texts(values: pd.Series) -> pd.Series:
+    "Write categories as text, as JSON writes whole numbers and booleans; refuses other values."
+    if values.dtype == "str":
+        return values
+    places, names = pd.factorize(values)
+    texts = [text_of(name.item() if isinstance(name, np.generic) else name) for name in names]
+    good = np.array([*(isinstance(text, str) for text in texts), True])
+    refuse(values, good[places], "text, a whole number or a boolean")
+    texts = pd.Series([*texts, None], dtype="str")
+    return texts.iloc[places].set_axis(values.index).rename(values.name)
+
 # %% ../nbs/03_data.ipynb #cf8ade07
 def read_rows(
     path: str | Path,    # of a Parquet file, or of a CSV file with a header
@@ -215,33 +228,39 @@ def describe_ends(known: pd.Series, column: Column) -> dict[str, str]:
 def take_labels(
     rows: pd.DataFrame,  # (n_rows, n_columns)
     contract: Contract,
-) -> np.ndarray:  # (n_rows,) float64, index into the target's labels, NaN where there is none
+) -> np.ndarray:  # (n_rows,) float64: index into the target's labels, or the amount; else NaN
     "Derive the label of each row; raises DataError for a value that can have none."
     target = contract.target
     values = rows[target.column]
-    if target.above is not None:
+    if target.above is not None or not target.labels:
         numbers = values.astype("float64")
         refuse(values, ~np.isinf(numbers), "a finite number")
+        if not target.labels:
+            return numbers.to_numpy()
         return np.where(numbers.isna(), np.nan, numbers > target.above)
-    wanted = f"one of {', '.join(target.labels)}"
-    refuse(values, values.isin(target.labels) | values.isna(), wanted, target.labels)
-    codes = {label: code for code, label in enumerate(target.labels)}
-    return values.map(codes).astype("float64").to_numpy()
+    words = target.words or {label: label for label in target.labels}
+    texts = write_texts(values)
+    refuse(values, texts.isin(words) | values.isna(), f"one of {', '.join(words)}", words)
+    codes = {text: target.labels.index(word) for text, word in words.items() if word}
+    return texts.map(codes).astype("float64").to_numpy()
 
 # %% ../nbs/03_data.ipynb #058ee4ac
 def require_labels(
     labels: np.ndarray,  # (n_rows,) as take_labels gives them
     contract: Contract,
-    at_least: int,       # rows of each label
+    at_least: int,       # rows of each label, or with an amount
     part: str,           # of the rows, for the message
 ) -> None:
     "Raise DataError unless there are enough rows of every label."
-    counts = [int((labels == code).sum()) for code in range(len(contract.target.labels))]
+    names = contract.target.labels or ["an amount"]
+    if contract.task == "regression":
+        counts = [int((~np.isnan(labels)).sum())]
+    else:
+        counts = [int((labels == code).sum()) for code in range(len(names))]
     if min(counts) < at_least:
-        label = contract.target.labels[counts.index(min(counts))]
         wanted = f"at least {at_least} {part} rows of each label"
-        place = f"target {contract.target.name}"
-        raise DataError([f"{place}: expected {wanted}; got {min(counts)} of {label!r}"])
+        found = f"{min(counts)} of {names[counts.index(min(counts))]!r}"
+        raise DataError([f"target {contract.target.name}: expected {wanted}; got {found}"])
 
 # %% ../nbs/03_data.ipynb #bc8a22ff
 def require_features(rows: pd.DataFrame, contract: Contract) -> None:
@@ -277,13 +296,53 @@ def sort_rows(
     moment = contract.split.by
     if moment is None:
         return rows
-    if rows[moment].isna().any():
-        row = number_row(rows, int(np.argmax(rows[moment].isna())))
-        wanted = "a moment in each row that has a label"
-        raise DataError([f"{moment}: expected {wanted}; got none in row {row}"])
+    refuse(rows[moment], rows[moment].notna(), "a moment in each row that has a label")
     return rows.sort_values(moment, kind="stable")
 
 
+def units_of(
+    rows: pd.DataFrame,  # (n_rows, n_columns)
+    contract: Contract,
+) -> np.ndarray:  # (n_rows,) int64: rows of one unit have the same number
+    "Number what rows come in: a day, a group, or a row with its copies."
+    split, columns = contract.split, contract.columns
+    if split.by is not None:
+        local = rows[split.by].dt.tz_convert(ZoneInfo(columns[split.by].timezone or "UTC"))
+        return local.dt.tz_localize(None).to_numpy("datetime64[D]").astype("int64")
+    if split.groups is not None:
+        units = pd.factorize(rows[split.groups])[0]
+        return np.where(units < 0, len(rows) + np.arange(len(rows)), units)  # missing: alone
+    names = {column_of(feature, columns) for feature in contract.features}
+    hashes = pd.util.hash_pandas_object(rows[[*sorted(names), contract.target.column]], index=False)
+    units = pd.factorize(hashes)[0]
+    few = units.max(initial=-1) + 1 < len(rows) / 20  # equal because few values are possible
+    return np.arange(len(rows)) if few else units
+
+
+def draw_test_units(
+    units: np.ndarray,   # (n_rows,) as units_of gives them
+    labels: np.ndarray,  # (n_rows,) as take_labels gives them
+    contract: Contract,
+    seed: int,
+) -> np.ndarray:  # (n_rows,) whether a row tests
+    "Draw a share of the units at random, the same share of each label where that is possible."
+    numbers, share = pd.factorize(units)[0], contract.split.at_random
+    kinds = np.zeros(numbers.max() + 1)
+    if contract.task != "regression":  # a unit with several labels counts as its rarest one
+        values, counts = np.unique(labels, return_counts=True)
+        for value in values[np.argsort(-counts, kind="stable")]:
+            kinds[numbers[labels == value]] = value
+    n_test = int(np.ceil(share * len(kinds)))
+    if n_test == len(kinds):
+        raise DataError([f"split.at_random: expected more rows to split; got {len(kinds)}"])
+    counts = np.unique(kinds, return_counts=True)[1]
+    fits = counts.min() > 1 and len(counts) <= min(n_test, len(kinds) - n_test)
+    test = train_test_split(
+        np.arange(len(kinds)), test_size=share, stratify=kinds if fits else None, random_state=seed
+    )[1]
+    return np.isin(numbers, test)
+
+# %% ../nbs/03_data.ipynb #9c01d001
 def split_rows(
     rows: pd.DataFrame,  # (n_rows, n_columns)
     contract: Contract,
@@ -293,20 +352,19 @@ def split_rows(
     rows, split = sort_rows(rows, contract), contract.split
     require_features(rows, contract)
     labels = take_labels(rows, contract)
+    require_labels(labels, contract, 2, "labelled")
     if split.by is None:
-        require_labels(labels, contract, 2, "labelled")
-        places = np.arange(len(rows))
-        try:
-            train, test = train_test_split(
-                places, test_size=split.at_random, stratify=labels, random_state=seed
-            )
-        except ValueError as error:  # fewer rows in a part than there are labels
-            raise DataError([f"split.at_random: expected more rows; got {error}"]) from None
-        return rows.iloc[np.sort(train)], rows.iloc[np.sort(test)]
-    test = rows[split.by] >= split.test_from
-    if not test.any():
-        raise DataError([f"split.test_from: expected rows from {split.test_from} on; got none"])
-    require_labels(labels[~test], contract, 1, "train")
+        test = draw_test_units(units_of(rows, contract), labels, contract, seed)
+        key, side = "at_random", ("among the test rows", "among the train rows")
+    else:
+        test = (rows[split.by] >= split.test_from).to_numpy()
+        key, side = "test_from", (f"from {split.test_from} on", f"before {split.test_from}")
+    for part, where in ((test, side[0]), (~test, side[1])):
+        found = set(labels[part])
+        lacking = [name for code, name in enumerate(contract.target.labels) if code not in found]
+        if lacking or not found:
+            text = f"got none of {lacking[0]!r}" if found and lacking else "got none"
+            raise DataError([f"split.{key}: expected rows of each label {where}; {text}"])
     return rows[~test], rows[test]
 
 # %% ../nbs/03_data.ipynb #9efc93d1

@@ -278,9 +278,9 @@ def test_a_random_split_keeps_the_shares_and_follows_the_seed(birds, penguins):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"arrival_delay": 0.0}, "target late: expected at least 1 train rows of each label"),
-        ({"arrival_delay": np.nan}, "split.test_from: expected rows from .* on; got none"),
-        ({"departs_at": pd.NaT}, "departs_at: expected a moment .* label; got none in row 1$"),
+        ({"arrival_delay": 0.0}, "target late: expected at least 2 labelled rows of each label"),
+        ({"arrival_delay": np.nan}, "target late: expected at least 2 labelled rows of each label"),
+        ({"departs_at": pd.NaT}, "departs_at: expected a moment .* label; got NaT .* in row 1$"),
     ],
 )
 def test_rows_that_cannot_be_split_are_refused(sample, flights, change, said):
@@ -293,7 +293,7 @@ def test_rows_that_cannot_be_split_are_refused(sample, flights, change, said):
 def test_a_split_without_test_rows_is_refused(sample, flights):
     "All rows before the first moment of the test."
     early = sample[sample["departs_at"] < flights.split.test_from]
-    with pytest.raises(DataError, match="split.test_from: expected rows from 2013-07-01"):
+    with pytest.raises(DataError, match="rows of each label from 2013-07-01 .* on; got none$"):
         split_rows(early, flights, seed=1)
 
 
@@ -301,7 +301,7 @@ def test_too_few_rows_for_a_random_split_are_refused(birds, penguins):
     "In one line."
     with pytest.raises(DataError, match="expected at least 2 labelled rows of each label"):
         split_rows(birds.groupby("species").head(1), penguins, seed=1)
-    with pytest.raises(DataError, match="split.at_random: expected more rows"):
+    with pytest.raises(DataError, match="each label among the test rows; got none of"):
         split_rows(birds.groupby("species").head(2), penguins, seed=1)
 
 
