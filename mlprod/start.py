@@ -109,7 +109,8 @@ PERSONAL = {
     "telefon", "strasse", "straße", "vorname", "nachname", "geburtsdatum",
 }  # fmt: skip
 LOOKS = {  # what personal data looks like
-    "addresses of e-mail": r"[^@\s]+@[^@\s]+\.\w+", "numbers of telephones": r"\+?\d[\d ()/-]{8,}",
+    "addresses of e-mail": r"[^@\s]+@[^@\s]+\.\w+",
+    "numbers of telephones": r"\+?\d[\d ()/-]{8,18}",
     "account numbers": r"[A-Z]{2}\d\d[A-Z0-9 ]{11,30}", "addresses of computers": r"\d+(\.\d+){3}",
 }  # fmt: skip
 
@@ -387,13 +388,14 @@ def draft_column(
     "Draft the lines of a column."
     after = name == brief.target or name in brief.after
     available = "after" if after else "before"
-    if note and not after:
+    if note and not after and not brief.yes:
         available = quote("TODO before or after the decision? Then checked: says why it is no leak")
     lines = [f"  {quote(name)}:" + comment(guess.reason and f"no feature: {guess.reason}")]
     meaning = brief.meaning if name == brief.target else ""
     lines += [f"    kind: {guess.kind}", f"    description: {quote(clean_label(meaning or name))}"]
     lines += [f"    unit: {quote(unit)}"] * bool(unit)
     lines += [f"    available: {available}" + comment(note)]
+    lines += [f"    checked: {NOT_STATED}"] * bool(note and not after and brief.yes)
     lines += ["    may_be_missing: true"] * missing
     lines += ["    personal: true"] * guess.personal
     if guess.kind == "moment":
@@ -471,6 +473,8 @@ def draft_contract(
 ) -> str:  # YAML
     "Draft a contract; raises StartError where the target is none."
     suspects, units, target = suspects or {}, units or {}, profiles[brief.target]
+    others = {name for name, each in profiles.items() if not find_reason(each)}
+    only_suspects = others - {brief.target, *brief.after} <= set(suspects)
     if not target.filled or target.counts is not None and len(target.counts) < 2:
         found = "empty" if not target.filled else f"only {quote(text_of(target.first[0]))}"
         raise StartError(f"target {brief.target}: expected different values; got {found}")
@@ -484,7 +488,7 @@ def draft_contract(
             guess = Guess("number" if task == "amount" else "category")
         elif name in brief.after:
             guess = guess._replace(reason=guess.reason or "known only afterwards")
-        elif name in suspects and brief.yes:
+        elif name in suspects and brief.yes and not only_suspects:
             guess = guess._replace(reason="it may give the answer away")
             brief = replace(brief, after=(*brief.after, name))
         guesses[name], missing = guess, profile.filled < profile.rows
