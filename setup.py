@@ -21,7 +21,7 @@ def lines(name):
 readme = HERE / "README.md"
 
 setup(
-    name=settings["lib_name"],
+    name=settings["name"],
     version=settings["version"],
     description=settings["description"],
     long_description=readme.read_text(encoding="utf-8") if readme.exists() else "",

@@ -20,7 +20,8 @@ from make_artifacts import make_artifact
 import mlprod
 from mlprod.app.log import open_log, write_lines
 from mlprod.app.model import load_artifact
-from mlprod.cli import COMMANDS, make_parser, plan_run
+from mlprod.cli import COMMANDS, make_parser
+from mlprod.commands.line import plan_run
 from mlprod.consistency import check_contracts, check_library, check_notebooks
 from mlprod.generate import generate_app
 from mlprod.run import CELL_SECONDS

@@ -95,7 +95,7 @@ def test_the_wheel_says_what_settings_ini_says(wheel, settings):
     name = next(name for name in content.namelist() if name.endswith("/METADATA"))
     metadata = importlib.metadata.PathDistribution(zipfile.Path(wheel, name).parent).metadata
 
-    assert metadata["Name"] == settings["lib_name"]
+    assert metadata["Name"] == settings["name"]
     assert metadata["Version"] == settings["version"]
     assert metadata["License-Expression"] == settings["license"]
     assert metadata["Requires-Python"] == f">={settings['min_python']}"
