@@ -9,13 +9,12 @@ __all__ = ['KINDS', 'MAGIC', 'CHUNK', 'CODES', 'CENTRAL', 'SEPARATORS', 'HEADER_
            'refuse_target', 'read_head', 'find_separator', 'Utf8', 'open_text', 'read_records', 'check_quotes',
            'leave_out_headers', 'write_cell', 'make_tables', 'unsurrogate', 'open_excel', 'open_sql', 'iter_closing',
            'plain_type', 'open_parquet', 'parse_moments', 'Survey', 'fit', 'split_symbols', 'Way', 'choose_mark',
-           'choose_format', 'choose_way', 'type_of', 'convert', 'Table', 'hash_original', 'keep_texts', 'read_kept',
-           'read_table', 'check_typed']
+           'choose_format', 'choose_way', 'type_of', 'convert', 'Table', 'keep_texts', 'read_kept', 'read_table',
+           'check_typed']
 
 # %% ../nbs/workshop/tables.ipynb #tab00002
 import codecs
 import csv
-import hashlib
 import io
 import re
 import sqlite3
@@ -808,12 +807,6 @@ class Table(NamedTuple):
     units: dict[str, str]  # of columns with a currency or a percent sign
     naive: list[str]  # columns of moments without their offset from UTC
     sha256: str  # of the original; empty for a query, a folder
-
-
-def hash_original(path: Path) -> str:
-    "Return the SHA-256 of a file."
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def keep_texts(source: Source, path: Path) -> Iterator[pa.Table]:
