@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['SAMPLE', 'MARKS', 'NewError', 'name_project', 'check_name', 'profile_table', 'find_cut', 'code_labels',
            'write_sample', 'find_suspects', 'ask_user', 'escape', 'describe_column', 'write_readme', 'open_folder',
-           'Project', 'check_brief', 'make_project', 'describe_project', 'read_options', 'start_project']
+           'Project', 'read_standard', 'check_brief', 'make_project', 'describe_project', 'read_options',
+           'start_project']
 
 # %% ../nbs/workshop/new.ipynb #new00002
 import argparse
@@ -31,6 +32,7 @@ from .app.rows import show
 from .contract import load_page, read_contract
 from .data import DataError, hash_file, read_rows
 from .leaks import find_leaks
+from .standards import from_odcs
 from .start import Brief, Profile, choose_cut, draft_contract, find_todos
 from .start import find_reason, guess_labels, is_amount, profile_column, text_of
 from .tables import Options, Source, Table, find_kind, open_excel
@@ -232,8 +234,17 @@ class Project(NamedTuple):
     suspects: dict[str, str]
 
 
-def check_brief(brief: Brief, profiles: dict[str, Profile]) -> None:
-    "Raise NewError for what the user says of columns that are not there, or of no time zone."
+def read_standard(path: str | None) -> dict:  # parts of a contract's page; empty without a file
+    "Read what a team has written down in the Open Data Contract Standard."
+    return from_odcs(load_page(path)) if path else {}
+
+
+def check_brief(brief: Brief, profiles: dict[str, Profile], standard: dict) -> None:
+    "Raise NewError for columns that are named, and not there."
+    missing = [name for name in standard.get("columns", {}) if name not in profiles]
+    if missing:
+        found = ", ".join(map(show, list(profiles)[:6]))
+        raise NewError(f"--odcs: expected a column {show(missing[0])} in the table; got {found}, …")
     for name in brief.after:
         if name not in profiles or name == brief.target:
             close = get_close_matches(name, profiles, n=1)
@@ -249,16 +260,17 @@ def make_project(
     origin: str,   # where the rows come from, for the README
     sha256: str = "",
     asks: bool = False,  # on a terminal
+    standard: dict | None = None,  # as read_standard gives it
 ) -> Project:
     "Read a table, draft its contract, and write both; raises ValueErrors, and then writes nothing."
     rows = f"{brief.project}.parquet"
     with open_folder(folder) as aside:
         table = read_table(source, aside / rows, options, sha256)
         profiles = profile_table(aside / rows)
-        check_brief(brief, profiles)
+        check_brief(brief, profiles, standard or {})
 
         def draft(brief: Brief, suspects: dict) -> None:
-            text = draft_contract(profiles, brief, rows, cut, table.units, suspects)
+            text = draft_contract(profiles, brief, rows, cut, table.units, suspects, standard)
             write_aside(aside / "contract.yaml", text.encode())
 
         cut = None
@@ -365,4 +377,5 @@ def start_project(options: argparse.Namespace, root: Path) -> Project:
     )  # fmt: skip
     folder = check_name(root, brief.project)
     asks = not options.yes and sys.stdin is not None and sys.stdin.isatty()
-    return make_project(source, told, brief, folder, origin, sha256, asks)
+    standard = read_standard(options.odcs)
+    return make_project(source, told, brief, folder, origin, sha256, asks, standard)

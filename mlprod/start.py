@@ -7,8 +7,8 @@ __all__ = ['MANY', 'IDENTIFIERS', 'PERSONAL', 'LOOKS', 'FEW', 'MOST_VALUES', 'CO
            'NOT_STATED', 'ASKED', 'WORDS', 'StartError', 'Profile', 'profile_column', 'kind_of', 'count_values',
            'words_of', 'find_personal', 'find_reason', 'is_group', 'widen', 'Guess', 'guess_column', 'Brief',
            'is_amount', 'guess_labels', 'order_labels', 'text_of', 'clean_label', 'choose_cut', 'quote', 'comment',
-           'list_values', 'ask', 'draft_column', 'guess_moment', 'moment_parts', 'draft_target', 'draft_split',
-           'draft_contract', 'find_todos']
+           'list_values', 'ask', 'follow_standard', 'draft_column', 'guess_moment', 'moment_parts', 'draft_target',
+           'draft_split', 'draft_contract', 'find_todos']
 
 # %% ../nbs/17_your_data.ipynb #yd00005
 import re
@@ -191,6 +191,8 @@ class Guess(NamedTuple):
     ends: tuple | None = None
     example: object = None
     note: str = ""  # beside values or range
+    description: str = ""
+    unit: str = ""
 
 
 def guess_column(profile: Profile) -> Guess:
@@ -377,11 +379,40 @@ def list_values(values: list, indent: int) -> str:
     return "[" + ("\n" + " " * indent).join([*lines, line]) + "]"
 
 
-def ask(key: str, brief: Brief) -> str:
-    "Write what only people know: as TODO with its question, or as not stated yet."
+def ask(key: str, brief: Brief, known: dict) -> str:
+    "Write what only people know: their answer, TODO with the question, or not stated yet."
+    if known.get(key):
+        return quote(str(known[key]))
     return NOT_STATED if brief.yes else quote(f"TODO {ASKED[key]}")
 
 # %% ../nbs/17_your_data.ipynb #yd00031
+def follow_standard(profile: Profile, guess: Guess, spec: dict) -> Guess:
+    "Let what a team's standard says of a column stand in place of a guess; raises StartError."
+    place, kind = f"column {profile.name}", spec.get("kind", guess.kind)
+    if spec.get("may_be_missing") is False and profile.filled < profile.rows:
+        missing = profile.rows - profile.filled
+        raise StartError(f"{place}: required by the standard; {missing:,} rows have no value")
+    few = sorted(profile.counts or {})[:MOST_VALUES]
+    codes = profile.kind == "number" and profile.whole and kind == "category"
+    if kind != guess.kind and not codes:
+        raise StartError(f"{place}: expected a {kind}, by the standard; got a {guess.kind}")
+    if codes and guess.ends:
+        few = [int(value) for value in few]
+        guess = guess._replace(values=few, ends=None, example=few[0], note="")
+    values, ends = spec.get("values") or guess.values, spec.get("range") or guess.ends
+    example = spec.get("example", guess.example)
+    if kind == "number" and ends and example is not None:
+        example = min(max(example, ends[0]), ends[1])
+    elif kind == "category" and values and example not in values:
+        example = values[0]
+    given = "values" in spec or "range" in spec
+    return guess._replace(
+        kind=kind, values=values, ends=ends, example=example, unit=spec.get("unit") or "",
+        personal=guess.personal or spec.get("personal", False),
+        description=spec.get("description", ""), note="by the standard" if given else guess.note,
+    )  # fmt: skip
+
+
 def draft_column(
     name: str, guess: Guess, brief: Brief, unit: str = "", missing: bool = False, note: str = ""
 ) -> list[str]:
@@ -391,9 +422,9 @@ def draft_column(
     if note and not after and not brief.yes:
         available = quote("TODO before or after the decision? Then checked: says why it is no leak")
     lines = [f"  {quote(name)}:" + comment(guess.reason and f"no feature: {guess.reason}")]
-    meaning = brief.meaning if name == brief.target else ""
-    lines += [f"    kind: {guess.kind}", f"    description: {quote(clean_label(meaning or name))}"]
-    lines += [f"    unit: {quote(unit)}"] * bool(unit)
+    meaning = (brief.meaning if name == brief.target else "") or guess.description or name
+    lines += [f"    kind: {guess.kind}", f"    description: {quote(clean_label(meaning))}"]
+    lines += [f"    unit: {quote(guess.unit or unit)}"] * bool(guess.unit or unit)
     lines += [f"    available: {available}" + comment(note)]
     lines += [f"    checked: {NOT_STATED}"] * bool(note and not after and brief.yes)
     lines += ["    may_be_missing: true"] * missing
@@ -470,9 +501,11 @@ def draft_contract(
     cut: tuple[str, str] | None = None,  # column and day from which on rows test
     units: dict[str, str] | None = None,
     suspects: dict[str, str] | None = None,  # features that may give the answer away, and why
+    standard: dict | None = None,  # what a team has written down already, as a contract's page
 ) -> str:  # YAML
     "Draft a contract; raises StartError where the target is none."
     suspects, units, target = suspects or {}, units or {}, profiles[brief.target]
+    known, decision = (standard or {}).get("columns", {}), (standard or {}).get("decision", {})
     others = {name for name, each in profiles.items() if not find_reason(each)}
     only_suspects = others - {brief.target, *brief.after} <= set(suspects)
     if not target.filled or target.counts is not None and len(target.counts) < 2:
@@ -486,7 +519,11 @@ def draft_contract(
         )
         if name == brief.target:
             guess = Guess("number" if task == "amount" else "category")
-        elif name in brief.after:
+            spec = known.get(name, {})
+            guess = guess._replace(description=spec.get("description", ""))
+        elif name in known:
+            guess = follow_standard(profile, guess, known[name])
+        if name in brief.after:
             guess = guess._replace(reason=guess.reason or "known only afterwards")
         elif name in suspects and brief.yes and not only_suspects:
             guess = guess._replace(reason="it may give the answer away")
@@ -507,8 +544,8 @@ def draft_contract(
     lines = [
         "# Drafted from a table by `mlprod new`: a guess has its reason beside it.",
         f"project: {brief.project}", f"title: {quote(title)}",
-        f"question: {ask('question', brief)}", "",
-        "decision:", *(f"  {key}: {ask(key, brief)}" for key in ("action", "owner", "made")),
+        f"question: {ask('question', brief, standard or {})}", "", "decision:",
+        *(f"  {key}: {ask(key, brief, decision)}" for key in ("action", "owner", "made")),
     ]  # fmt: skip
     if task != "several":
         form = "  # {}: {}" if brief.yes else '  {}: "TODO {}"'
@@ -518,7 +555,7 @@ def draft_contract(
         if name in features and guess.kind == "category" and 2 <= len(guess.values) <= FEW
     ][:3]
     lines += ["", *target_lines, ""]
-    lines += ["data:", f"  rows: {quote(rows)}", f"  licence: {ask('licence', brief)}"]
+    lines += ["data:", f"  rows: {quote(rows)}", f"  licence: {ask('licence', brief, {})}"]
     lines += ["", *draft_split(profiles, brief, cut), "", f"features: {list_values(features, 11)}"]
     lines += ["# baseline: the feature by which people decide today", "", "columns:", *columns]
     if slices:

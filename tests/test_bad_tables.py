@@ -22,7 +22,7 @@ from mlprod.new import start_project
 
 UNSET = dict.fromkeys(
     "table project sql query positive rare task after timezone date_order decimal blank separator "
-    "encoding sheet".split()
+    "encoding sheet odcs".split()
 )
 OTHERS = (  # words that only other libraries use
     "arrow", "pandas", "codec", "traceback", "openpyxl", "csv parse", "literal", "invalid", "dtype",
