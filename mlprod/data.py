@@ -7,8 +7,8 @@ __all__ = ['BLANKS', 'SIGNS', 'MOST', 'UNCLOSED', 'NUMBER', 'MOMENT', 'OFFSET', 
            'find_foreign', 'load_table', 'way_out', 'load_text', 'read_names', 'name_problems', 'list_bad', 'refuse',
            'read_numbers', 'read_moments', 'read_column', 'write_texts', 'read_table', 'read_rows', 'hash_file',
            'describe_health', 'describe_ends', 'take_labels', 'require_labels', 'list_refused', 'list_sources',
-           'require_features', 'sort_rows', 'units_of', 'draw_test_units', 'split_rows', 'check_table',
-           'compare_windows']
+           'require_features', 'sort_rows', 'units_of', 'draw_test_units', 'mark_test_rows', 'split_rows',
+           'check_table', 'compare_windows']
 
 # %% ../nbs/03_data.ipynb #083a34aa
 import codecs
@@ -289,13 +289,13 @@ def read_table(
     problems = name_problems(list(rows.columns), contract)
     if problems or not len(rows):
         raise DataError(problems or ["expected rows; got none"])
-    rows = rows[list(contract.columns)].copy()
+    read = {}
     for name, column in contract.columns.items():
-        rows[name], lines = read_column(rows[name], column, path.suffix.lower() != ".parquet")
+        read[name], lines = read_column(rows[name], column, path.suffix.lower() != ".parquet")
         if lines:
             way = way_out(path, contract) if LOCAL.search(lines[0]) else ""
             wrong[name] = [lines[0] + way, *lines[1:]]
-    return rows, wrong
+    return pd.DataFrame(read, copy=False), wrong
 
 
 def read_rows(
@@ -377,7 +377,7 @@ def take_labels(
             return numbers.to_numpy()
         return np.where(numbers.isna(), np.nan, numbers > target.above)
     words = target.words or {label: label for label in target.labels}
-    texts = write_texts(values)
+    texts = write_texts(values).astype("object")
     refuse(values, texts.isin(words) | values.isna(), f"one of {', '.join(words)}", words)
     codes = {text: target.labels.index(word) for text, word in words.items() if word}
     return texts.map(codes).astype("float64").to_numpy()
@@ -436,11 +436,7 @@ def sort_rows(
 ) -> pd.DataFrame:  # (n_labelled_rows, n_columns)
     "Keep the rows that have a label, in the order of time where the contract splits in time."
     rows = rows[~np.isnan(take_labels(rows, contract))]
-    moment = contract.split.by
-    if moment is None:
-        return rows
-    refuse(rows[moment], rows[moment].notna(), "a moment in each row that has a label")
-    return rows.sort_values(moment, kind="stable")
+    return rows if contract.split.by is None else rows.sort_values(contract.split.by, kind="stable")
 
 
 def units_of(
@@ -486,28 +482,41 @@ def draw_test_units(
     return np.isin(numbers, test)
 
 # %% ../nbs/03_data.ipynb #9c01d001
+def mark_test_rows(
+    rows: pd.DataFrame,  # (n_rows, n_columns), all with a label
+    labels: np.ndarray,  # (n_rows,) as take_labels gives them
+    contract: Contract,
+    seed: int,           # only a split at random needs it
+) -> np.ndarray:  # (n_rows,) whether a row tests
+    "Mark the test rows as the contract says; raises DataError where a part lacks a label."
+    split = contract.split
+    require_labels(labels, contract, 2, "labelled")
+    if split.by is None:
+        test = draw_test_units(units_of(rows, contract), labels, contract, seed)
+        key, sides = "at_random", ("among the test rows", "among the train rows")
+    else:
+        moments = rows[split.by]
+        refuse(moments, moments.notna(), "a moment in each row that has a label")
+        test = (moments >= split.test_from).to_numpy()
+        key, sides = "test_from", (f"from {split.test_from} on", f"before {split.test_from}")
+    for part, side in zip((test, ~test), sides, strict=True):
+        found = np.unique(labels[part])
+        lacking = [name for code, name in enumerate(contract.target.labels) if code not in found]
+        if lacking or not len(found):
+            text = f"got none of {lacking[0]!r}" if len(found) else "got none"
+            raise DataError([f"split.{key}: expected rows of each label {side}; {text}"])
+    return test
+
+
 def split_rows(
     rows: pd.DataFrame,  # (n_rows, n_columns)
     contract: Contract,
     seed: int,           # only a split at random needs it
 ) -> tuple[pd.DataFrame, pd.DataFrame]:  # train rows, test rows; only those that have a label
     "Split where the contract says so; raises DataError for bad values, or too few rows in a part."
-    rows, split = sort_rows(rows, contract), contract.split
+    rows = sort_rows(rows, contract)
     require_features(rows, contract)
-    labels = take_labels(rows, contract)
-    require_labels(labels, contract, 2, "labelled")
-    if split.by is None:
-        test = draw_test_units(units_of(rows, contract), labels, contract, seed)
-        key, side = "at_random", ("among the test rows", "among the train rows")
-    else:
-        test = (rows[split.by] >= split.test_from).to_numpy()
-        key, side = "test_from", (f"from {split.test_from} on", f"before {split.test_from}")
-    for part, where in ((test, side[0]), (~test, side[1])):
-        found = set(labels[part])
-        lacking = [name for code, name in enumerate(contract.target.labels) if code not in found]
-        if lacking or not found:
-            text = f"got none of {lacking[0]!r}" if found and lacking else "got none"
-            raise DataError([f"split.{key}: expected rows of each label {where}; {text}"])
+    test = mark_test_rows(rows, take_labels(rows, contract), contract, seed)
     return rows[~test], rows[test]
 
 # %% ../nbs/03_data.ipynb #9c01d004
@@ -521,13 +530,14 @@ def check_table(
         problems, labelled = [line for lines in wrong.values() for line in lines], rows
         if contract.target.column not in wrong:
             try:
-                labelled = rows[~np.isnan(take_labels(rows, contract))]
+                labels = take_labels(rows, contract)
+                labelled = rows if not np.isnan(labels).any() else rows[~np.isnan(labels)]
             except DataError as error:
                 problems += error.problems
         names = [name for name in list_sources(contract) if name not in wrong]
         problems += list_refused(labelled, contract, names)
         if not problems:
-            split_rows(rows, contract, seed=0)
+            mark_test_rows(labelled, labels[~np.isnan(labels)], contract, seed=0)
             return rows
     except DataError as error:
         problems = error.problems
@@ -552,6 +562,8 @@ def compare_windows(
     labels = take_labels(rows, contract)
     table = pd.DataFrame({"no label": np.isnan(labels)}, index=rows.index)
     known = np.where(np.isnan(labels), np.nan, 1.0)
+    if contract.task == "regression":
+        table[contract.target.name] = labels
     for code, label in enumerate(contract.target.labels):
         table[label] = known * (labels == code)
     used = [column_of(feature, contract.columns) for feature in contract.features]

@@ -209,7 +209,7 @@ def find_leaks(
 def refuse_leaks(rows: pd.DataFrame, contract: Contract, seed: int = 0) -> None:
     "Raise DataError for features that may know the answer, unless a person has checked them."
     if suspects := find_leaks(rows, contract, seed):
-        way = "is it known when the decision is made? If so, say why in the contract's columns"
+        way = "if it is known in time, say how in the contract's columns.{}.checked"
         raise DataError(
-            [f"{each.column}: {each.reason}; {way}.{each.column}.checked" for each in suspects]
+            [f"{each.column}: {each.reason}; {way.format(each.column)}" for each in suspects]
         )

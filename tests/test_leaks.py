@@ -108,8 +108,8 @@ def test_what_a_person_has_checked_is_no_suspect():
     with pytest.raises(DataError) as caught:
         refuse_leaks(rows, make_contract(rows))
     assert caught.value.problems == [
-        "column: it goes with the target one to one; is it known when the decision is made? "
-        "If so, say why in the contract's columns.column.checked"
+        "column: it goes with the target one to one; "
+        "if it is known in time, say how in the contract's columns.column.checked"
     ]
     refuse_leaks(rows, make_contract(rows, column="the nurse asks on the phone"))
 
