@@ -184,7 +184,8 @@ def make_charts(view: View) -> list[Chart]:
         means = [float(each @ middles / max(each.sum(), 1)) for each in rows]
         charts.append(make_chart("Mean score", means, "{:,.3g}"))
     largest = list_effects(watched.reference, periods).max(axis=1).tolist()
-    effects = [each if part.whole else math.nan for each, part in zip(largest, periods, strict=True)]
+    whole = [part.whole for part in periods]
+    effects = [each if one else math.nan for each, one in zip(largest, whole, strict=True)]
     title = "Drift: share of rows elsewhere, in the column with the most"
     charts.append(make_chart(title, effects, "{:.0%}", bars=True, limit=LEAST_EFFECT))
     rule = (view.artifact.contract.get("life") or {}).get("decay") or {}

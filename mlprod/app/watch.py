@@ -341,8 +341,8 @@ def judge_decay(watched: Watched, periods: list[Part], rule: dict | None, watch:
     worse = {part.first: is_worse(rule, seen.value) for part, seen in judged}
     part, seen = judged[-1]
     side = "below" if rule.get("below") is not None else "above"
-    text = f"{name_metric(metric)} {seen.value:.3f} (from {seen.low:.3f} to {seen.high:.3f}, by days) in the "
-    text += f"{watch} of {part.first}"
+    text = f"{name_metric(metric)} {seen.value:.3f} (from {seen.low:.3f} to {seen.high:.3f}, by "
+    text += f"days) in the {watch} of {part.first}"
     if not all(list(worse.values())[-rule["periods"] :]):
         return Finding("decay", "well", "", (), text, "")
     since = find_since([each for each, _ in judged], lambda each: worse[each.first])
