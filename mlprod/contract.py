@@ -6,10 +6,10 @@
 __all__ = ['Text', 'Name', 'Number', 'Positive', 'Count', 'Share', 'Category', 'Label', 'Names', 'LARGEST', 'KINDS',
            'MOMENT_PARTS', 'Measure', 'Moment', 'ZONES', 'Categories', 'MORE_IS_BETTER', 'LESS_IS_BETTER', 'METRICS',
            'OF_AMOUNTS', 'Floors', 'Ceilings', 'PARTS', 'WORDS', 'Part', 'plain', 'Value', 'Decision', 'text_of',
-           'once', 'read_label', 'read_words', 'list_labels', 'Target', 'Data', 'read_moment', 'is_of_kind', 'require',
-           'Column', 'NumberColumn', 'CategoryColumn', 'MomentColumn', 'Split', 'Behaviour', 'Slices', 'Parity',
-           'Limits', 'Decay', 'Life', 'column_of', 'name_leak', 'settle_column', 'settle_page', 'Contract', 'mistake',
-           'feature_problems', 'reference_problems', 'task_problems', 'behaviour_problems', 'ContractError',
+           'once', 'read_label', 'read_words', 'list_labels', 'Target', 'Data', 'read_moment', 'is_of_kind', 'shorten',
+           'require', 'Column', 'NumberColumn', 'CategoryColumn', 'MomentColumn', 'Split', 'Behaviour', 'Slices',
+           'Parity', 'Limits', 'Decay', 'Life', 'column_of', 'name_leak', 'settle_column', 'settle_page', 'Contract',
+           'mistake', 'feature_problems', 'reference_problems', 'task_problems', 'behaviour_problems', 'ContractError',
            'read_contract', 'load_page', 'describe_mistake', 'list_keys', 'list_columns']
 
 # %% ../nbs/01_contract.ipynb #5c84d1f3
@@ -111,7 +111,7 @@ def once(items: list[str]) -> list[str]:
 def read_label(value: object) -> object:
     "Return a label as it is; raises ValueError for a number or a boolean, and says what to write."
     if isinstance(value, bool | int | float):
-        text = text_of(value)
+        text = f"{text_of(value)}"[:20]
         raise ValueError(
             f"expected text; got {text}: write '{text}' where the column holds this value, or name "
             f"each value's label, as in labels: {{{text}: a word}}"
@@ -225,12 +225,18 @@ KINDS = {
 MOMENT_PARTS = ("hour", "weekday", "day", "month")  # what can be read off a moment, in local time
 
 
+def shorten(found: object) -> str:
+    "Write what stands in the page, on one line and not too long."
+    text = repr(found)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
 def require(kind: str, value: object) -> object:
     "Return a value, a moment as a datetime; raises ValueError where it is of another kind."
     read = read_moment(value) if kind == "moment" else value
     if not is_of_kind(read, kind):
         got = str(value) if isinstance(value, date) else value
-        raise ValueError(f"expected {KINDS[kind]}; got {got!r}")
+        raise ValueError(f"expected {KINDS[kind]}; got {shorten(got)}")
     return read
 
 
@@ -439,9 +445,10 @@ def name_leak(
 # %% ../nbs/01_contract.ipynb #9c01a2b3
 def settle_column(spec: object) -> object:
     "Read a column's range and example in its time zone, where their moments have no offset."
-    if not isinstance(spec, dict) or spec.get("timezone") not in ZONES:
+    name = spec.get("timezone") if isinstance(spec, dict) else None
+    if not isinstance(name, str) or name not in ZONES:
         return spec
-    zone, ends = ZoneInfo(spec["timezone"]), spec.get("range")
+    zone, ends = ZoneInfo(name), spec.get("range")
     if isinstance(ends, list | tuple):
         spec = spec | {"range": [read_moment(end, zone) for end in ends]}
     return spec | {"example": read_moment(spec.get("example"), zone)}
@@ -459,7 +466,8 @@ def settle_page(page: object) -> object:  # the contract as YAML or JSON holds i
         return spec if isinstance(spec, dict) else {}
 
     split, behaviours = page.get("split"), page.get("behaviour")
-    if isinstance(split, dict) and (zone := spec_of(split.get("by")).get("timezone")) in ZONES:
+    zone = spec_of(split.get("by")).get("timezone") if isinstance(split, dict) else None
+    if isinstance(zone, str) and zone in ZONES:
         page["split"] = split | {"test_from": read_moment(split.get("test_from"), ZoneInfo(zone))}
     if isinstance(behaviours, list):
         page["behaviour"] = [
@@ -522,7 +530,7 @@ def mistake(
     "Word a mistake, with the nearest known word where there is one."
     others = [str(word) for word in known if word != got]
     close = difflib.get_close_matches(str(got), others, n=1, cutoff=0.6)
-    return f"{place}: expected {expected}; got {got!r}" + (
+    return f"{place}: expected {expected}; got {shorten(got)}" + (
         f" (did you mean {close[0]!r}?)" if close else ""
     )
 
@@ -653,9 +661,9 @@ WORDS = {  # pydantic's types of errors, in the words of the contract
     "dict_type": "keys and values", "list_type": "a list", "tuple_type": "a list of two",
     "too_short": "at least {min_length} of them", "too_long": "at most {max_length} of them",
     "none_required": "no such key for this kind", "invalid_key": "a key that is text",
-    "greater_than": "a number greater than {gt}", "less_than": "a number less than {lt}",
-    "greater_than_equal": "a number of at least {ge}",
-    "less_than_equal": "a number of at most {le}",
+    "greater_than": "a number greater than {gt:g}", "less_than": "a number less than {lt:g}",
+    "greater_than_equal": "a number of at least {ge:g}",
+    "less_than_equal": "a number of at most {le:g}",
 }
 
 
@@ -667,10 +675,11 @@ def describe_mistake(
     steps = [step for step in error["loc"] if step != "[key]"]
     if steps[:1] == ["columns"]:
         del steps[2:3]  # the kind, by which pydantic chose the class of the column
+    steps = [step if isinstance(step, int) else repr(str(step))[1:-1] for step in steps]
     place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)[1:]
     if kind == "value_error":  # ours: already in these words
         between = ": " if place else ""  # a line that begins with a dot goes on with the place
-        lines = str(context["error"]).splitlines()
+        lines = [line[:250] for line in str(context["error"]).splitlines()]
         return [place + (line if line[0] == "." else between + line) for line in lines]
     if kind == "missing":
         return [f"{place}: expected a value; got nothing"]
@@ -682,7 +691,7 @@ def describe_mistake(
     if kind == "literal_error":
         choices = re.findall("'(.+?)'", context["expected"])
         return [mistake(place, f"one of {', '.join(choices)}", found, choices)]
-    return [f"{place}: expected {WORDS[kind].format_map(context)}; got {found!r}"]
+    return [f"{place}: expected {WORDS[kind].format_map(context)}; got {shorten(found)}"]
 
 
 def list_keys(

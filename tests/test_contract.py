@@ -2,13 +2,16 @@
 """The contract refuses what would only show up in production."""
 
 import hashlib
+import re
 from copy import deepcopy
+from datetime import date
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 
-from mlprod.contract import Contract, ContractError, column_of, read_contract
+from mlprod.contract import Contract, ContractError, column_of, describe_mistake, read_contract
 
 DATA = Path(__file__).parent.parent / "data"
 PROJECTS = ["flights", "penguins"]
@@ -150,6 +153,29 @@ def test_every_key_that_is_needed_is_missed(project, tmp_path):
         (["columns"], "none", "columns: expected keys and values; got 'none'"),
         (["features"], [], "features: expected at least 1 of them; got []"),
         (["behaviour"], [3], "behaviour[0]: expected keys and values; got 3"),
+        (["target", "labels"], [0, 1], "target.labels[0]: expected text; got 0: write '0' where the column holds this value, or name each value's label, as in labels: {0: a word}"),
+        (["target", "labels"], [False, True], "target.labels[1]: expected text; got true: write 'true'"),
+        (["target", "labels"], {0: "no", 1: "yes"}, "target.labels: expected a list with 'above'; got a label for each value"),
+        (["target", "labels"], {1: "no", "1": "yes"}, "target.labels: expected each value once, text or whole; got '1'"),
+        (["target", "labels"], {0: "no", 1: 7}, "target.labels.1: expected a label, or null for none; got 7"),
+        (["target", "labels"], ["late"], "target.labels: expected two labels with 'above'; got 1"),
+        (["target", "labels"], [], "target.labels: expected two labels with 'above'; got 0"),
+        (["target", "labels"], ["on\ntime", "late"], "target.labels[0]: expected at most 100 characters, none of them a control"),
+        (["columns", 'a"b'], {"kind": "category", "description": "x", "available": "after"}, "columns.a\"b: expected at most 100 characters, none of them"),
+        (["columns", "x" * 101], {"kind": "category", "description": "x", "available": "after"}, "columns.xxx"),
+        (["decision", "threshold"], 0.5, "decision: expected a capacity or a threshold; got both"),
+        (["decision", "capacity"], None, "decision.value: expected a capacity or a threshold with it; got neither"),
+        (["limits", "ceilings"], {"mae": 3}, "limits.ceilings: expected a metric of labels; got 'mae'"),
+        (["limits", "floors"], {"brier": 0.2}, "limits.floors.brier: expected one of auc"),
+        (["limits", "floors"], {"r2": 0.2}, "limits.floors: expected a metric of labels; got 'r2'"),
+        (["life", "watch"], "hour", "life.watch: expected one of day, week, month; got 'hour'"),
+        (["life", "decay"], {"metric": "auc", "above": 0.6}, "life.decay: expected 'below' and not 'above' with auc"),
+        (["life", "decay"], {"metric": "brier", "below": 0.6}, "life.decay: expected 'above' and not 'below' with brier"),
+        (["life", "serve"], "best", "life.serve: expected one of judged, refit; got 'best'"),
+        (["life", "experiment_unit"], "departs", "life.experiment_unit: expected a column, a number or a category or a moment; got 'departs' (did you mean 'departs_at'?)"),
+        (["columns", "distance", "checked"], True, "columns.distance.checked: expected text; got True"),
+        (["columns", "distance", "range"], [0, 1e39], "columns.distance.range[1]: expected a number; got 1e+39"),
+        (["split", "test_from"], "2013-03-10T02:30", "split.test_from: expected a moment with its UTC offset"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_place(place, value, said, change):
@@ -300,3 +326,89 @@ def test_a_column_may_have_a_dot_in_its_name():
     assert column_of("a.hour", columns) == "a.hour"
     assert column_of("b.hour", columns) == "b"
     assert column_of("b.minute", columns) == "b.minute"
+
+
+WRONG = [None, True, 7, -1.5, "", "x\n", [], {}, [1], ["a"], {"a": 1}, float("nan"), date(2020, 1, 1), 10**400]
+
+
+def list_places(part, at=()):
+    "Every place of a page."
+    for key in part if isinstance(part, dict) else range(len(part)) if isinstance(part, list) else ():
+        yield (*at, key)
+        yield from list_places(part[key], (*at, key))
+
+
+def test_whatever_stands_wherever_is_accepted_or_refused_in_our_words():
+    "One line for each mistake, with its place; never another library's words, and no other error."
+    page, n = load("flights"), 0
+    kept = ["departs_at", "origin", "distance", "arrival_delay"]
+    page["columns"] = {name: page["columns"][name] for name in kept}
+    page["features"].remove("carrier")
+    page["limits"]["slices"]["columns"] = ["origin"]
+    Contract.model_validate(page)
+    for place in list_places(page):
+        for value in WRONG:
+            changed = deepcopy(page)
+            part = changed
+            for step in place[:-1]:
+                part = part[step]
+            part[place[-1]] = value
+            try:
+                Contract.model_validate(changed)
+            except ValidationError as error:
+                for line in [line for item in error.errors() for line in describe_mistake(item)]:
+                    n += 1
+                    assert re.fullmatch(r"[\w.\[\]]+: expected .+", line) and len(line) < 300, line
+                    assert not re.search(r"(?i)input|valid|instance|should|pydantic|string|dict", line), line
+    assert n > 1500
+
+
+def test_a_target_may_be_an_amount_or_have_words_for_values(change, tmp_path):
+    "The task follows from the target; contract.json keeps the labels as a list."
+    page = load("penguins")
+    page["target"]["labels"] = {"Adelie": "small", "Chinstrap": "small", "Gentoo": "large", "x": None}
+    page["decision"]["threshold"] = 0.4
+    contract = Contract.model_validate(page)
+    assert (contract.task, contract.target.labels) == ("binary", ["small", "large"])
+    assert contract.target.words == {"Adelie": "small", "Chinstrap": "small", "Gentoo": "large", "x": None}
+    kept = contract.model_dump_json(by_alias=True)
+    assert Contract.model_validate_json(kept) == contract and '"labels":["small","large"]' in kept
+    page["target"] = {"name": "weight", "from": "body_mass"}
+    page["features"].remove("body_mass")
+    page["decision"]["threshold"] = 4500
+    for part in ("limits", "life", "behaviour", "baseline"):
+        del page[part]
+    contract = Contract.model_validate(page)
+    assert (contract.task, contract.target.labels, contract.target_unit) == ("regression", [], "g")
+    assert (contract.baseline, contract.behaviour, contract.limits.slices) == (None, [], None)
+    assert (contract.limits.latency_ms, contract.limits.size_mb, contract.life.watch) == (50, 10, "week")
+    assert Contract.model_validate_json(contract.model_dump_json(by_alias=True)) == contract
+    page["limits"] = {"floors": {"auc": 0.6}, "ceilings": {"mae": 300}}
+    assert problems_of(page, tmp_path) == [
+        "limits.floors: expected a metric of an amount; got 'auc'"
+    ]
+    page["target"]["labels"] = {1: "a", 2: "b", 3: "c"}
+    assert "decision.threshold: expected two labels with it; got ['a', 'b', 'c']" in problems_of(page, tmp_path)
+
+
+def test_categories_may_be_whole_numbers_and_booleans(change):
+    "Their text is the category, in values, examples and behaviours."
+    page = load("penguins")
+    page["columns"]["sex"] |= {"values": [1, 2.0, True], "example": 2}
+    page["behaviour"].append({"name": "x", "feature": "sex", "from": 1, "to": True, "expect": "same", "share": 0.5})
+    contract = Contract.model_validate(page)
+    assert contract.columns["sex"].values == ["1", "2", "true"] and contract.columns["sex"].example == "2"
+    assert (contract.behaviour[-1].start, contract.behaviour[-1].end) == ("1", "true")
+
+
+def test_moments_without_offset_are_local_time(change):
+    "In ranges, examples and where the test begins; a plain date is its midnight."
+    page = load("flights")
+    column = page["columns"]["departs_at"]
+    column |= {"range": [date(2013, 1, 1), "2034-01-01 00:00"], "example": "2013-07-05T18:30"}
+    page["split"]["test_from"] = date(2013, 7, 1)
+    contract = Contract.model_validate(page)
+    column = contract.columns["departs_at"]
+    assert [end.isoformat()[-6:] for end in column.range] == ["-05:00", "-05:00"]
+    assert column.example.isoformat() == "2013-07-05T18:30:00-04:00"
+    assert contract.split.test_from == read_contract(DATA / "flights/contract.yaml").split.test_from
