@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['GRIDS', 'SECONDS', 'LEAST', 'LIBRARIES', 'measure_fold', 'choosing_metric', 'measure_folds', 'compare_models',
            'find_best', 'tune_model', 'estimate_fit', 'estimate_seconds', 'table_size', 'candidates_for',
-           'count_fitting', 'choose_sample', 'draw_sample', 'Sampling', 'train_sampled', 'record_run', 'plain',
-           'list_runs']
+           'count_fitting', 'choose_sample', 'draw_sample', 'Sampling', 'train_sampled', 'describe_training',
+           'record_run', 'plain', 'list_runs']
 
 # %% ../nbs/04b_choose.ipynb #cho04005
 import json
@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import ParameterGrid, train_test_split
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -41,12 +42,12 @@ from mlprod.train import (
 
 # %% ../nbs/04b_choose.ipynb #122e2c19
 def measure_fold(
-    name: str, make: Callable, matrix: np.ndarray, labels: np.ndarray, fold: tuple,
+    name: str, estimator: BaseEstimator, matrix: np.ndarray, labels: np.ndarray, fold: tuple,
     contract: Contract,
 ) -> dict[str, float]:
     "Learn from the first part of a fold, and measure the scores of the second."
     learn, score = fold
-    fitted = fit_estimator(name, make(), matrix[learn], labels[learn])
+    fitted = fit_estimator(name, estimator, matrix[learn], labels[learn])
     return measure_scores(labels[score], score_matrix(fitted, matrix[score]), contract)
 
 
@@ -66,7 +67,7 @@ def measure_folds(
     rows, matrix, labels, _ = encode_train(rows, contract)
     folds, metric = make_folds(rows, contract, seed), choosing_metric(contract)
     measured = pd.DataFrame(Parallel(n_jobs=jobs)(
-        delayed(measure_fold)(name, make, matrix, labels, fold, contract)
+        delayed(measure_fold)(name, make(), matrix, labels, fold, contract)
         for name, make in makers.items() for fold in folds
     ))  # fmt: skip
     tries = measured.groupby(np.repeat(np.arange(len(makers)), len(folds)))
@@ -260,6 +261,23 @@ def train_sampled(
     half = draw_sample(sample, contract, seed, n_rows // 2)
     return model, sample, Sampling(
         n_rows, len(rows), train_model(name, half, contract, seed, parameters)
+    )
+
+# %% ../nbs/04b_choose.ipynb #cho04030
+def describe_training(contract: Contract, n_rows: int, seconds: float = SECONDS) -> str:
+    "Say before training starts what it does, and how long that takes at most on one core."
+    n_features, n_labels, folds = table_size(contract)
+    names, half = candidates_for(contract, n_rows, seconds), seconds / 2
+    chosen_on = count_fitting(
+        n_rows, half, lambda n: estimate_seconds(n, n_features, n_labels, names, folds)
+    )
+    takes = estimate_seconds(chosen_on, n_features, n_labels, names, folds) + max(
+        min(half, (folds + 1) * estimate_fit(name, n_rows, n_features, n_labels)) for name in names
+    )
+    part = "" if chosen_on == n_rows else f"choosing on {chosen_on:,} of them, "
+    return (
+        f"{n_rows:,} train rows, {n_features} features; {part}{len(names)} candidates "
+        f"({', '.join(names)}): at most {max(1, round(takes))} s on one core"
     )
 
 # %% ../nbs/04b_choose.ipynb #f735a3c5

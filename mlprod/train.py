@@ -49,15 +49,9 @@ from threadpoolctl import threadpool_limits
 
 from .app.rows import MISSING, UNKNOWN, Features, read_features
 from .contract import Contract, mistake
-from mlprod.data import (
-    DataError,
-    measure_auc,
-    require_labels,
-    sort_rows,
-    take_labels,
-    units_of,
-)
+from .data import DataError, require_labels, sort_rows, take_labels, units_of
 from .frames import encode_frame
+from .leaks import measure_auc
 
 # %% ../nbs/04_train.ipynb #bd4c66ac
 class TrainError(ValueError):

@@ -61,7 +61,9 @@ def write_project(
     path = folder / name / "contract.yaml"
     path.parent.mkdir(parents=True)
     with open(path, "w", encoding="utf-8") as file:
-        YAML(typ="safe", pure=True).dump(page, file)
+        yaml = YAML(typ="safe", pure=True)
+        yaml.sort_base_mapping_type_on_output = False  # the last label is what the action is for
+        yaml.dump(page, file)
     rows.to_parquet(path.with_name("rows.parquet"), index=False)
     return path
 
