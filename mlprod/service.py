@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['POINTER', 'HISTORY', 'LOCK', 'PATIENCE', 'check_version', 'read_verdict', 'read_pointer', 'write_history', 'try_lock',
            'lock_folder', 'GateError', 'move_pointer', 'promote', 'roll_back', 'find_override', 'read_history',
-           'list_service']
+           'list_service', 'describe_versions']
 
 # %% ../nbs/06c_service.ipynb #srv00005
 import json
@@ -223,3 +223,24 @@ def list_service(
     changes["at"] = pd.to_datetime(changes["at"], utc=True, format="ISO8601")
     changes.insert(1, "until", changes["at"].shift(-1))
     return changes
+
+# %% ../nbs/06c_service.ipynb #srv0024b
+def describe_versions(
+    folder: str | Path,  # artifacts/<project>
+) -> list[str]:  # lines
+    "Say what served when, and why, and which versions have not served yet."
+    folder, served = Path(folder), list_service(folder)
+    lines, moment = [], "%Y-%m-%d %H:%M"
+    for row in served.itertuples():
+        begin = row.at.strftime(moment) if pd.notna(row.at) else "unknown"
+        end = f"to {row.until.strftime(moment)}" if pd.notna(row.until) else "until now"
+        override = f"; override: {row.override}" if row.override else ""
+        lines.append(f"{row.version}  {begin:>16} {end:19} UTC  {row.why}{override}")
+    for version in sorted({*list_versions(folder)} - {*served["version"]}):
+        try:
+            failures = read_verdict(folder, version).failures
+            state = f"has not passed: {failures[0]}" if failures else "has passed the gate"
+        except VersionError:
+            state = "has no verdict"
+        lines.append(f"{version}  never served; {state}")
+    return lines or ["no version yet; `mlprod run` makes one"]

@@ -1,5 +1,6 @@
 """An artifact is written once, named after its content, promoted and taken back."""
 
+import dataclasses
 import json
 import os
 import re
@@ -10,7 +11,11 @@ import numpy as np
 import onnx
 import pytest
 from ruamel.yaml import YAML
+from tables import write_few, write_groups, write_series
 
+from mlprod.app.drift import make_reference
+from mlprod.app.model import load_artifact
+from mlprod.consistency import find_blanks
 from mlprod.contract import read_contract
 from mlprod.data import hash_file, read_rows, split_rows
 from mlprod.frames import encode_frame
@@ -21,29 +26,37 @@ from mlprod.package import (
     ParityError,
     SizeError,
     VersionError,
+    check_parity,
     convert_model,
     hash_bytes,
     list_versions,
     name_version,
     plain,
     quoted,
+    run_model,
     save_artifact,
     write_card,
 )
 from mlprod.report import evaluate_model, make_report
-from mlprod.train import train_baseline, train_model
+from mlprod.train import ESTIMATORS, train_baseline, train_model
 
 
 def make_parts(root, name):
     "A contract, a model, its report, the hash of the data and the test matrix."
-    contract = read_contract(root / f"data/{name}/contract.yaml")
-    path = root / "data" / name / (contract.data.sample or contract.data.rows)
-    train_rows, test_rows = split_rows(read_rows(path, contract), contract, seed=1)
-    model = train_model("logistic", train_rows, contract, seed=1)
-    report = evaluate_model(
-        model, train_baseline(train_rows, contract, seed=1), test_rows, contract
-    )
-    return contract, model, report, hash_file(path), encode_frame(test_rows, model.features)[0]
+    path = root / f"data/{name}/contract.yaml"
+    data = read_contract(path).data
+    return make_parts_of(path, path.parent / (data.sample or data.rows))
+
+
+def make_parts_of(path, rows_file):
+    "The same of a contract and a file of rows, wherever they are."
+    contract = read_contract(path)
+    train_rows, test_rows = split_rows(read_rows(rows_file, contract), contract, seed=1)
+    name = "logistic" if contract.target.labels else "ridge"
+    model = train_model(name, train_rows, contract, seed=1)
+    baseline = train_baseline(train_rows, contract, seed=1)
+    report = evaluate_model(model, baseline, test_rows, contract)
+    return contract, model, report, hash_file(rows_file), encode_frame(test_rows, model.features)[0]
 
 
 @pytest.fixture(scope="module", params=["flights", "penguins"])
@@ -318,3 +331,72 @@ def test_versions_of_many_writers_at_once_are_whole(penguins, tmp_path):
     assert set(saved) == {tmp_path / "one"}
     assert [each.name for each in tmp_path.iterdir()] == ["one"]
     assert {file.name: file.read_bytes() for file in (tmp_path / "one").iterdir()} == written
+
+
+@pytest.fixture(scope="module")
+def series(tmp_path_factory):
+    "The folder of a project whose target is an amount, and its parts."
+    path = write_series(tmp_path_factory.mktemp("series"))
+    return path.parent, make_parts_of(path, path.parent / "rows.parquet")
+
+
+def test_amounts_are_packaged_as_labels_are(series, tmp_path):
+    "One score a row, in the target's unit, equal to scikit-learn's; the manifest has the interval."
+    contract, model, report, _, matrix = series[1]
+    artifact = load_artifact(save(series[1], tmp_path, reference=reference_of(series[1])))
+    scores = artifact.score(matrix)
+    assert scores.shape == (len(matrix), 1) and scores.dtype == "float32"
+    assert np.allclose(scores, model.score(matrix), rtol=1e-6, atol=0)
+    assert artifact.interval == report.interval > 0
+    assert artifact.threshold == contract.decision.threshold
+
+
+def reference_of(parts):
+    "What the app compares live rows with."
+    contract, model, _, _, matrix = parts
+    return make_reference(
+        matrix, model.score(matrix), contract.model_dump(mode="json", by_alias=True)
+    )
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in ESTIMATORS if name not in ("logistic", "calibrated")]
+)
+def test_every_estimator_of_amounts_agrees_with_its_onnx(series, name):
+    "The difference is divided by the usual size of the amounts; a row alone scores the same."
+    folder, (contract, _, _, _, matrix) = series
+    train_rows, _ = split_rows(read_rows(folder / "rows.parquet", contract), contract, seed=1)
+    model = train_model(name, train_rows, contract, seed=1)
+    written = convert_model(model)
+    assert check_parity(model, written, matrix, None, contract).difference < 1e-6
+    alone = np.concatenate([run_model(written, row[None]) for row in matrix[:20]])
+    assert (alone == run_model(written, matrix[:20])).all()
+
+
+def test_parity_of_amounts_is_relative_to_their_size(series):
+    "A model of other amounts is refused, and so is the same one where amounts are a millionth."
+    contract, model, _, _, matrix = series[1]
+    written = convert_model(model)
+    smaller = dataclasses.replace(model, held_out_labels=model.held_out_labels / 1e6)
+    assert check_parity(model, written, matrix, None, contract).difference < 1e-6
+    with pytest.raises(ParityError, match="expected scores within 1e-05 of their size"):
+        check_parity(smaller, written, matrix, None, contract)
+
+
+@pytest.mark.parametrize("write", [write_series, write_groups, write_few])
+def test_the_card_of_every_kind_of_project_is_filled(write, tmp_path):
+    "Amounts, groups, few rows, nothing named: no blank, and better only where it is shown."
+    path = write(tmp_path)
+    contract, _, report, rows_hash, _ = make_parts_of(path, path.parent / "rows.parquet")
+    verdict = judge_model(report, contract, override="so that it serves")
+    card = write_card(report, contract, rows_hash, verdict)
+    assert find_blanks(card) == [] and empty_places(front_matter(card)) == []
+    assert ("so that it serves" in card) != verdict.passed
+    for line in [*report.doubts, *report.unexamined, *verdict.failures]:
+        assert plain(line) in card, line
+    assert ("better than the baseline's by" in card) == any(
+        advantage.more_than_noise for advantage in report.advantages
+    )
+    assert "better by -" not in card and "None" not in card
+    unit = contract.target_unit if contract.task == "regression" else None
+    assert unit is None or f"± {report.interval:.4g} {unit}" in card

@@ -25,6 +25,7 @@ from mlprod.package import (
 from mlprod.service import (
     GateError,
     check_version,
+    describe_versions,
     list_service,
     lock_folder,
     promote,
@@ -91,6 +92,26 @@ def test_the_history_says_what_served_when_and_why(three):
     assert served["at"].tolist()[-1] == datetime(1970, 1, 1, 2, 0, 0, 500_000, UTC)
     assert served["until"].tolist()[:-1] == served["at"].tolist()[1:]
     assert served["until"].isna().tolist() == [False, False, True]
+
+
+def test_versions_are_described_a_line_each(tmp_path):
+    "What served, from when to when, and why; then what has not, with what the gate said."
+    first, weak = save(tmp_path, "first"), save(tmp_path, "weak", FAILED)
+    idle, other = save(tmp_path, "idle"), save(tmp_path, "other", FAILED)
+    promote(tmp_path, first, now=lambda: 0.0)
+    promote(tmp_path, weak, override="the director", now=lambda: 3600.0)
+    lines = describe_versions(tmp_path)
+    assert lines[:2] == [
+        f"{first}  1970-01-01 00:00 to 1970-01-01 01:00 UTC  promoted",
+        f"{weak}  1970-01-01 01:00 until now           UTC  promoted; override: the director",
+    ]
+    failure = "limits.floors.auc: expected at least 0.6; got 0.5"
+    never = [
+        f"{idle}  never served; has passed the gate",
+        f"{other}  never served; has not passed: {failure}",
+    ]
+    assert lines[2:] == sorted(never)
+    assert "`mlprod run`" in describe_versions(tmp_path / "none")[0]
 
 
 def test_before_the_first_promotion_nothing_served(tmp_path):
