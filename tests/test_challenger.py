@@ -1,4 +1,4 @@
-"""A challenger beside the artifact in service: unseen in a shadow, sticky in an A/B test, never a failure."""
+"""A challenger beside the artifact in service: unseen in a shadow, sticky in an A/B test."""
 
 import json
 import shutil
@@ -20,14 +20,11 @@ from tables import write_series
 from mlprod.app.app import create_app
 from mlprod.app.model import EXPERIMENT, LOOK_AGAIN, POINTER, InService, assign, name_units
 from mlprod.app.rows import check_rows, read_features
+from mlprod.contract import read_contract
 from mlprod.generate import generate_app
 
 UNIT = {"experiment_unit": "day"}
 DAYS = [(date(2022, 1, 1) + timedelta(day)).isoformat() for day in range(60)]
-ROWS = [
-    {"day": f"{day}T12:00+01:00", "sales_1_days_before": 100, "sales_7_days_before": 110 + place}
-    for place, day in enumerate(DAYS)
-]
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +66,15 @@ def served(shop, tmp_path_factory):
     app.extensions["service"].log.close()
 
 
-def ask(client, rows=ROWS):
-    "Predictions of rows, as soon as the app has seen what has changed."
+def make_rows(folder):
+    "A row for each of the days."
+    example = InService(folder).artifact().example
+    return [example | {"day": f"{day}T12:00+01:00"} for day in DAYS]
+
+
+def ask(client):
+    "Predictions of a row for each day, as soon as the app has seen what has changed."
+    rows = make_rows(client.application.extensions["service"].in_service.folder)
     time.sleep(2 * LOOK_AGAIN)
     answer = client.post("/predict", json=rows)
     assert answer.status_code == 200
@@ -152,7 +156,7 @@ def test_each_unit_has_one_version(start, shop, served):
     for each in predictions:
         assert lines[each["id"]] == (each["version"], each["score"], each["decision"])
     ids = [each["id"].rpartition("-") for each in predictions]
-    assert [int(place) for *_, place in ids] == list(range(len(ROWS)))
+    assert [int(place) for *_, place in ids] == list(range(len(DAYS)))
 
 
 def test_the_plan_changes_while_the_app_runs(start, shop, served):
@@ -191,7 +195,7 @@ def test_the_form_shows_who_answered(start, shop, served):
     client, _ = served
     start(share=1)
     time.sleep(2 * LOOK_AGAIN)
-    form = ROWS[0] | {"day": "2022-01-01T12:00"}
+    form = make_rows(shop[0])[0] | {"day": "2022-01-01T12:00"}
     page = client.post("/", data=form).text
     assert "at or above the threshold of 0" in page and shop[2] in page
 
@@ -220,7 +224,8 @@ def test_a_challenger_that_fails_is_not_noticed(mode, start, contract, shop, ser
     folder, champion, _ = shop
     client, path = served
     before = ask(client)
-    picky = save_amounts(contract, folder, make_picky(3), threshold=500.0 + len(mode), life=UNIT)
+    model = make_picky(fit_amounts(contract)[1].shape[1])
+    picky = save_amounts(contract, folder, model, threshold=500.0 + len(mode), life=UNIT)
     start(version=picky, mode=mode, share=1)
     failed = read_failed(client)
     after = ask(client)
@@ -240,7 +245,7 @@ def test_what_cannot_be_tried_is_named(start, contract, shop, served):
     "The version in service answers everything, and ready says in one line what is wrong."
     folder, champion, _ = shop
     client, _ = served
-    features = ["sales_1_days_before", "day.weekday", "sales_7_days_before"]  # another order
+    features = read_contract(contract).features[::-1]  # another order
     foreign = save_amounts(contract, folder, threshold=7.0, life=UNIT, features=features)
     for change, expected in [
         ({"version": "nowhere"}, "artifact nowhere: expected a file manifest.json"),
@@ -251,7 +256,7 @@ def test_what_cannot_be_tried_is_named(start, contract, shop, served):
         ({"share": "half"}, "a share"), ({"name": ""}, "and a name"),
     ]:  # fmt: skip
         start(**change)
-        assert all("version" not in each for each in ask(client, ROWS[:3]))
+        assert all("version" not in each for each in ask(client))
         problem = client.get("/readyz").json["problem"]
         assert expected in problem and "\n" not in problem and str(folder) not in problem
     start()
@@ -297,7 +302,7 @@ def test_workers_and_restarts_agree(start, shop, tmp_path):
     plan = {"version": challenger, "mode": "ab", "share": 0.5, "name": "spring"}
     shutil.copytree(folder / challenger, app / "artifacts" / challenger)
     put(app / "artifacts", EXPERIMENT, **plan)
-    body = [json.dumps([row]).encode() for row in ROWS]
+    body = [json.dumps([row]).encode() for row in make_rows(folder)]
     with serving(app, WORKERS="2") as address, ThreadPoolExecutor(8) as threads:
 
         def ask_once(one):

@@ -26,6 +26,7 @@ from .log import Log
 from .metrics import count_failed, count_lost, count_request, count_rows
 from .metrics import new_request_id, write_metrics
 from .model import Artifact, ArtifactError, Experiment, InService, Prediction, write_number
+from .monitor import monitor
 from .pages import pages
 from .rows import Features, Problem, RowsError, check_rows, show
 
@@ -118,9 +119,11 @@ def try_challenger(
     pairs = zip(predictions, others, chosen, strict=True)
     merged = [its if is_its else own for own, its, is_its in pairs]
     entries = []
-    for artifact, arrays, mine in ((champion, (matrix, scores), ~chosen), (challenger, more, chosen)):
+    arms = (champion, (matrix, scores), ~chosen), (challenger, more, chosen)
+    for artifact, arrays, mine in arms:
         some = list(compress(merged, mine)), list(compress(rows, mine))
-        entries += [(artifact, *some, n_bytes, *[each[mine] for each in arrays])] if some[0] else []
+        if some[0]:
+            entries.append((artifact, *some, n_bytes, *[each[mine] for each in arrays]))
     return (merged, matrix, np.where(chosen[:, None], more[1], scores)), entries
 
 # %% ../../nbs/09e_app.ipynb #a34250bb
@@ -290,5 +293,6 @@ def create_app(
     app.after_request(end_request)
     app.register_blueprint(api)
     app.register_blueprint(pages)  # without this line the app answers programs only
+    app.register_blueprint(monitor)  # and without this one nobody sees how it is doing
     app.register_error_handler(Exception, error_response)
     return app

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MOST_BINS', 'PART_VALUES', 'LEAST_EFFECT', 'LEAST_ROWS', 'LEAST_REFERENCE', 'make_edges', 'count_bins', 'pick_scores',
-           'make_reference', 'count_rows', 'kolmogorov_tail', 'chi_square_tail', 'Drift', 'split_counts', 'compare',
-           'find_small', 'why_not_compared', 'find_drift']
+           'read_values', 'make_reference', 'count_rows', 'kolmogorov_tail', 'chi_square_tail', 'Drift', 'split_counts',
+           'compare', 'find_small', 'why_not_compared', 'find_drift']
 
 # %% ../../nbs/05c_drift.ipynb #dri00005
 import math
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .rows import read_features, split_feature
+from .rows import MISSING, UNKNOWN, read_features, split_feature
 
 # %% ../../nbs/05c_drift.ipynb #dri00008
 MOST_BINS = 50  # of a column, besides the ends
@@ -44,29 +44,35 @@ def pick_scores(scores: np.ndarray) -> np.ndarray:  # (n, n_labels) to (n,)
     return scores[:, -1] if scores.shape[1] < 3 else scores.argmax(axis=1)
 
 
+def read_values(column: dict, matrix: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    "Read the values of a column of the reference; missing ones are NaN."
+    if column["place"] < 0:
+        return pick_scores(scores).astype("float32")
+    values = matrix[:, column["place"]]
+    return values if column["ordered"] else np.where(values == MISSING, np.nan, values)
+
+
 def make_reference(
     matrix: np.ndarray,  # (n, n_features) float32, from encode_rows: what training saw
     scores: np.ndarray,  # (n, n_labels), of these rows
     contract: dict,  # plain data, as in contract.json
 ) -> dict:  # plain data, for JSON
     "Keep of rows what live ones are compared with: counts by bin, none of a personal column."
-    features, columns = read_features(contract), []
+    features, columns, n_labels = read_features(contract), [], scores.shape[1]
     for place, name in enumerate(features.names):
         source, part = split_feature(name, features.columns)
-        known, codes = PART_VALUES.get(part, range(0)), features.columns[source].codes
+        codes, known = features.columns[source].codes, PART_VALUES.get(part, range(0))
         if not contract["columns"][source].get("personal"):
-            known = known if codes is None else range(-1, len(codes))
-            columns.append((name, place, part, codes is None, known, matrix[:, place]))
-    n_labels = scores.shape[1]
-    known = range(n_labels if n_labels > 2 else 0)
-    columns.append(("score", -1, "", n_labels < 3, known, pick_scores(scores).astype("float32")))
-    reference = {"rows": len(matrix), "columns": []}
-    for name, place, part, ordered, known, values in columns:
+            column = {"name": name, "place": place, "part": part, "ordered": codes is None}
+            columns.append((column, known if codes is None else range(len(codes))))
+    column = {"name": "score", "place": -1, "part": "", "ordered": n_labels < 3}
+    columns.append((column, range(n_labels if n_labels > 2 else 0)))
+    for column, known in columns:
+        values = read_values(column, matrix, scores)
         edges = make_edges(values, known)
-        more = {"edges": edges.tolist(), "counts": count_bins(edges, values).tolist()}
-        column = {"name": name, "place": place, "part": part, "ordered": ordered}
-        reference["columns"].append(column | more)
-    return reference
+        edges = edges if column["ordered"] else np.insert(edges, 0, UNKNOWN)
+        column["edges"], column["counts"] = edges.tolist(), count_bins(edges, values).tolist()
+    return {"rows": len(matrix), "columns": [column for column, _ in columns]}
 
 
 def count_rows(
@@ -75,11 +81,10 @@ def count_rows(
     scores: np.ndarray,  # (n, n_labels)
 ) -> np.ndarray:  # int64, all columns one after the other; those of several parts add up
     "Count rows in the bins of a reference."
-    counts = []
-    for column in reference["columns"]:
-        place = column["place"]
-        values = pick_scores(scores).astype("float32") if place < 0 else matrix[:, place]
-        counts.append(count_bins(np.array(column["edges"], "float32"), values))
+    counts = [
+        count_bins(np.array(column["edges"], "float32"), read_values(column, matrix, scores))
+        for column in reference["columns"]
+    ]
     return np.concatenate(counts)
 
 # %% ../../nbs/05c_drift.ipynb #dri00014

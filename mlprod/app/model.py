@@ -95,6 +95,11 @@ class Artifact:
         return self.contract["columns"][self.contract["target"]["from"]]["unit"] or ""
 
     @property
+    def interface(self) -> tuple[list, list]:  # what a program sees: columns with kinds, and labels
+        columns = self.features.columns.values()
+        return [(column.name, column.kind) for column in columns], self.labels
+
+    @property
     def example(self) -> dict:  # a row
         return {name: self.contract["columns"][name]["example"] for name in self.features.columns}
 
@@ -110,7 +115,7 @@ class Artifact:
         return scores
 
     def decide(self, scores: np.ndarray) -> tuple[list[float], list[str]]:
-        "Give the score that counts for each row, and act or leave, or the likeliest label, or none."
+        "Give the score that counts for each row, and act or leave, the likeliest label, or none."
         counts, threshold = scores[:, -1].tolist(), self.threshold
         if threshold is not None:
             return counts, ["act" if score >= threshold else "leave" for score in counts]
@@ -263,15 +268,10 @@ class Experiment:
     challenger: Artifact
 
     def __post_init__(self):
-        both = self.champion, self.challenger
-        columns, labels = [
-            [(column.name, column.kind) for column in each.features.columns.values()]
-            for each in both
-        ], [each.labels for each in both]
         wrong = ""
         if self.champion is self.challenger:
             wrong = "expected another version than the one in service"
-        elif columns[0] != columns[1] or labels[0] != labels[1]:
+        elif self.champion.interface != self.challenger.interface:
             wrong = "expected the columns and the labels of the version in service, got others"
         elif self.plan.mode == "ab" and self.unit not in self.champion.features.columns:
             wrong = f"life.experiment_unit: expected a column of the features, got {self.unit}"

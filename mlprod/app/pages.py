@@ -74,8 +74,8 @@ def list_fields(
     return fields
 
 # %% ../../nbs/09c_pages.ipynb #c0de9c02
-def count_digits(score: float, threshold: float | None, step: float) -> int:  # step: what matters
-    "Count the digits behind the point that a person needs: two of the step, and to tell the two apart."
+def count_digits(score: float, threshold: float | None, step: float) -> int:
+    "Count the digits that a person needs: two of the step, and enough to tell the first two apart."
     digits = max(0, min(9, 1 - floor(log10(step)))) if step else 0
     while digits < 9 and threshold not in (None, score):
         if f"{score:.{digits}f}" != f"{threshold:.{digits}f}":
@@ -106,9 +106,11 @@ def artifact_in_service() -> Artifact:
 
 
 @pages.context_processor
-def describe_service() -> dict:  # what every page says
-    "Say why the version in service serves, where its verdict alone would not have let it."
-    return {"override": current_app.extensions["service"].in_service.override}
+def describe_service() -> dict:  # what every page knows
+    "Say why the version serves if its verdict was not good enough, and whether it is watched."
+    service = current_app.extensions["service"]
+    watched = service.log is not None and "monitor" in current_app.blueprints
+    return {"override": service.in_service.override, "watched": watched}
 
 
 @pages.get("/")

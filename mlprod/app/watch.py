@@ -6,12 +6,12 @@
 __all__ = ['SUMS', 'LEAST_DAY', 'CHANCE', 'FACTORS', 'LESS_IS_BETTER', 'LEAST_LABELS', 'DRAWS', 'Part', 'Watched', 'read_watched',
            'period_of', 'merge_days', 'Broken', 'chance_of', 'find_factor', 'explain', 'find_broken', 'measure_auc',
            'measure', 'Observed', 'observe', 'estimate', 'Finding', 'find_since', 'judge_data', 'judge_drift',
-           'list_judged', 'is_worse', 'judge_decay', 'judge']
+           'list_judged', 'is_worse', 'name_metric', 'judge_decay', 'judge']
 
 # %% ../../nbs/08b_watch.ipynb #wat00005
 import math
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -130,12 +130,12 @@ def find_factor(column: dict, known: np.ndarray, live: np.ndarray) -> float | No
         return None
     then, now = known[1:-1].cumsum() / n, live[1:-1].cumsum() / m  # shares below each edge
     before = np.abs(now - then).max()
+    if before < 0.2 or kolmogorov_tail(before * math.sqrt(n * m / (n + m))) > CHANCE:
+        return None
     places = FACTORS[:, None] * edges
     inside = (places >= edges[0]) & (places <= edges[-1])
     after = np.where(inside, np.abs(np.interp(places, edges, now) - then), 0).max(axis=1)
     after[inside.mean(axis=1) < 0.5] = 1.0
-    if before < 0.2 or kolmogorov_tail(before * math.sqrt(n * m / (n + m))) > CHANCE:
-        return None
     return float(FACTORS[after.argmin()]) if after.min() <= before / 2 else None
 
 
@@ -149,8 +149,8 @@ def explain(column: dict, known: np.ndarray, live: np.ndarray) -> Iterator[str]:
         yield f"{live[0] / m:.0%} are missing, {known[0] / n:.0%} in training"
     new = int(live[1:][known[1:] == 0].sum())
     if not column["ordered"]:
-        if live[1] > m / 2 > m * known[1] / n:
-            yield f"{live[1] / m:.0%} are values that the contract does not list"
+        if live[2] > m / 2 > m * known[2] / n:  # behind the missing ones, and none
+            yield f"{live[2] / m:.0%} are values that the contract does not list"
     elif column["part"] in ("day", "month"):
         return  # the calendar goes on
     elif new >= 0.01 * m and chance_of(new, 3 * m / n) < CHANCE:
@@ -211,7 +211,7 @@ class Observed(NamedTuple):
     labelled: float  # share of the rows
 
 
-LEAST_LABELS, DRAWS = 100, 500  # of a period, to be judged; times that its days are drawn
+LEAST_LABELS, DRAWS = 100, 300  # of a period, to be judged; times that its days are drawn
 
 
 def observe(metric: str, part: Part, share: float = 1.0) -> Observed:  # of the rows that get labels
@@ -221,7 +221,7 @@ def observe(metric: str, part: Part, share: float = 1.0) -> Observed:  # of the 
         return Observed(*[math.nan] * 3, labelled / max(part.rows * share, 1))
     random = np.random.default_rng(0)
     weights = random.multinomial(n_days, np.full(n_days, 1 / n_days), DRAWS)
-    weights = np.concatenate([np.ones((1, n_days), int), weights])
+    weights = np.concatenate([np.ones((1, n_days)), weights])  # the first is the period itself
     bins = (weights @ part.bins.reshape(n_days, -1)).reshape(-1, *part.bins.shape[1:])
     value, *drawn = measure(metric, weights @ part.sums, bins)
     drawn = [each for each in drawn if not math.isnan(each)]
@@ -257,10 +257,14 @@ class Finding(NamedTuple):
     next: str  # what to do
 
 
-def find_since(parts: list[Part], alarms: list[bool]) -> str:
-    "Find since when the alarm that holds at the end has held."
-    quiet = [place for place, alarm in enumerate(alarms) if not alarm]
-    return parts[quiet[-1] + 1 if quiet else 0].first
+def find_since(parts: list[Part], alarms: Callable[[Part], bool]) -> str:
+    "Find since when an alarm that holds at the end has held; at most sixty parts back."
+    since = parts[-1].first
+    for part in parts[-2:-61:-1]:
+        if not alarms(part):
+            break
+        since = part.first
+    return since
 
 
 def judge_data(watched: Watched) -> Finding:
@@ -269,13 +273,13 @@ def judge_data(watched: Watched) -> Finding:
     if not days:
         text = f"expected a day with {LEAST_DAY} rows, got none"
         return Finding("broken", "unknown", "", (), text, "Wait for more rows.")
-    each = [find_broken(watched.reference, day.counts) for day in days]
-    if not each[-1]:
+    found = find_broken(watched.reference, days[-1].counts)
+    if not found:
         text = f"{days[-1].first}: nothing jumped to missing, to unseen values, or to another unit"
         return Finding("broken", "well", "", (), text, "")
-    since = find_since(days, [len(found) > 0 for found in each])
-    text = "; ".join(f"{broken.feature}: {broken.text}" for broken in each[-1])
-    columns = tuple(dict.fromkeys(broken.feature for broken in each[-1]))
+    since = find_since(days, lambda day: len(find_broken(watched.reference, day.counts)) > 0)
+    text = "; ".join(f"{broken.feature}: {broken.text}" for broken in found)
+    columns = tuple(dict.fromkeys(broken.feature for broken in found))
     advice = "Ask who sends " + " and ".join(columns) + ", and mend it there. Do not retrain on it."
     return Finding("broken", "alarm", since, columns, text, advice)
 
@@ -286,17 +290,17 @@ def judge_drift(watched: Watched, periods: list[Part], watch: str) -> Finding:
     rows = whole[-1].rows if whole else 0
     if reason := why_not_compared(watched.reference, rows) if whole else f"no whole {watch} yet":
         return Finding("drift", "unknown", "", (), reason, "Wait for more rows.")
-    each = [find_drift(watched.reference, part.counts) for part in whole]
-    if not each[-1]:
+    found = find_drift(watched.reference, whole[-1].counts)
+    if not found:
         largest = max(compare(watched.reference, whole[-1].counts), key=lambda drift: drift.effect)
         text = f"at most {largest.effect:.0%} of the rows are elsewhere ({largest.feature})"
         return Finding("drift", "well", "", (), text, "")
-    since = find_since(whole, [len(found) > 0 for found in each])
-    parts = [f"{drift.feature}: {drift.effect:.0%} of the rows are elsewhere" for drift in each[-1]]
-    chance = max(drift.p for drift in each[-1])
+    since = find_since(whole, lambda part: len(find_drift(watched.reference, part.counts)) > 0)
+    parts = [f"{drift.feature}: {drift.effect:.0%} of the rows are elsewhere" for drift in found]
+    chance = max(drift.p for drift in found)
     text = "; ".join(parts) + (f" (p = {chance:.1g})" if chance > 1e-9 else " (p < 1e-9)")
     advice = "Ask what has changed. Whether the model is worse, only labels can say: get them soon."
-    return Finding("drift", "alarm", since, tuple(d.feature for d in each[-1]), text, advice)
+    return Finding("drift", "alarm", since, tuple(drift.feature for drift in found), text, advice)
 
 # %% ../../nbs/08b_watch.ipynb #wat00028
 def list_judged(
@@ -319,6 +323,11 @@ def is_worse(rule: dict, value: float) -> bool:  # rule: the contract's life.dec
     return value > rule["above"]
 
 
+def name_metric(metric: str) -> str:
+    "Name a metric for a person."
+    return metric.upper() if metric in ("auc", "mae", "rmse") else metric.replace("_", " ")
+
+
 def judge_decay(watched: Watched, periods: list[Part], rule: dict | None, watch: str) -> Finding:
     "Judge whether the model has become worse, by the contract's rule."
     if rule is None:
@@ -329,14 +338,14 @@ def judge_decay(watched: Watched, periods: list[Part], rule: dict | None, watch:
         text = f"labels for {len(judged)} whole {watch}s, {rule['periods']} are needed"
         advice = "Report what really happened to /feedback."
         return Finding("decay", "unknown", "", (), text, advice)
-    alarms = [is_worse(rule, seen.value) for _, seen in judged]
+    worse = {part.first: is_worse(rule, seen.value) for part, seen in judged}
     part, seen = judged[-1]
     side = "below" if rule.get("below") is not None else "above"
-    text = f"{metric} {seen.value:.3f} (from {seen.low:.3f} to {seen.high:.3f}, by days) in the "
+    text = f"{name_metric(metric)} {seen.value:.3f} (from {seen.low:.3f} to {seen.high:.3f}, by days) in the "
     text += f"{watch} of {part.first}"
-    if not all(alarms[-rule["periods"] :]):
+    if not all(list(worse.values())[-rule["periods"] :]):
         return Finding("decay", "well", "", (), text, "")
-    since = find_since([each for each, _ in judged], alarms)
+    since = find_since([each for each, _ in judged], lambda each: worse[each.first])
     text += f"; {side} {rule[side]:g} for {rule['periods']} {watch}s or more"
     advice = "Train again on newer labelled rows; the gate decides whether the result is better."
     return Finding("decay", "alarm", since, (), text, advice)
