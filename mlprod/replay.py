@@ -4,15 +4,13 @@
 
 # %% auto #0
 __all__ = ['MARK', 'LATE', 'POLICIES', 'cover_periods', 'rate_worth', 'ReplayError', 'draw_rows', 'find_start', 'zone_of_moments',
-           'write_project', 'choose_model', 'save_champion', 'Clock', 'serve', 'post', 'predict_day', 'Event',
-           'count_week', 'measure_week', 'area', 'watch', 'Walk', 'walk_day', 'name_words', 'walk_through',
-           'retrain_now', 'list_months', 'look_back', 'score_policies', 'replay', 'summarise', 'describe_replay']
+           'write_project', 'choose_model', 'save_champion', 'Clock', 'serve', 'post', 'predict_day', 'Event', 'watch',
+           'Walk', 'walk_day', 'name_words', 'walk_through', 'retrain_now', 'list_months', 'look_back',
+           'score_policies', 'replay', 'summarise', 'describe_replay']
 
 # %% ../nbs/12c_replay.ipynb #lab12c04
-import json
 import os
 import shutil
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -27,9 +25,10 @@ import numpy as np
 import pandas as pd
 
 from .app.app import create_app
-from .app.drift import find_drift, make_reference
-from .app.log import first_id, open_log
+from .app.drift import make_reference
+from .app.log import open_log
 from .app.rows import read_features
+from .app.watch import judge, merge_days, read_watched
 from .choose import GRIDS, candidates_for, compare_models, find_best, tune_model
 from .contract import Contract, mistake, read_contract
 from .data import read_rows, split_rows, take_labels, units_of
@@ -41,7 +40,7 @@ from .package import save_artifact, to_json
 from .report import evaluate_model
 from .retrain import RetrainError, add_up, compare_sums, hash_rows, number_units
 from .retrain import rate_rows, retrain
-from .service import promote
+from .service import promote, read_pointer
 from .train import fit_estimator, make_estimator, score_matrix, train_baseline, train_model
 from .write import write_aside
 
@@ -206,75 +205,22 @@ class Event(NamedTuple):
     "Something that happened in the replay."
 
     day: str
-    kind: str  # drift, decay, trained, promoted
+    kind: str  # broken, drift, decay; trained, promoted
     text: str
 
 
-def count_week(log: sqlite3.Connection, days: list[str]) -> tuple[dict, np.ndarray] | None:
-    "Add up what the log has counted on some days, for the version that served last."
-    marks = ", ".join("?" * len(days))
-    sql = f"select version, counts from days where day in ({marks}) order by day, version"
-    found = log.execute(sql, days).fetchall()
-    if not found:
-        return None
-    version = found[-1][0]
-    counts = sum(np.frombuffer(line, "int64") for name, line in found if name == version)
-    sql = "select reference from versions where version = ?"
-    return json.loads(log.execute(sql, (version,)).fetchone()[0]), counts
-
-
-def measure_week(log: sqlite3.Connection, first: date, contract: Contract, zone: ZoneInfo) -> float:
-    "Measure the contract's metric of decay on a week's labels; NaN where it has none."
-    decay, labels = contract.life.decay, contract.target.labels
-    ends = [datetime(*day.timetuple()[:3], tzinfo=zone) for day in (first, first + timedelta(7))]
-    sql = "select score, decision, label from predictions where id >= ? and id < ? and label is not null"
-    lines = log.execute(sql, [first_id(end.timestamp()) for end in ends]).fetchall()
-    if decay is None or len(lines) < 100:
-        return float("nan")
-    scores, decisions, found = map(np.array, zip(*lines, strict=True))
-    if not labels:
-        errors = scores - found.astype(float)
-        known = {"mae": np.abs(errors).mean(), "rmse": (errors**2).mean() ** 0.5,
-                 "bias": abs(errors.mean())}  # fmt: skip
-    elif len(labels) == 2:
-        hits = found == labels[-1]
-        acted = decisions == "act"
-        known = {"auc": area(scores, hits), "brier": ((scores - hits) ** 2).mean(),
-                 "precision_at_capacity": hits[acted].mean() if acted.any() else np.nan}  # fmt: skip
-    else:
-        known = {"accuracy": (decisions == found).mean()}
-    return float(known.get(decay.metric, np.nan))
-
-
-def area(scores: np.ndarray, hits: np.ndarray) -> float:
-    "Compute the share of pairs of a hit and a miss in which the hit has the higher score."
-    ranks = pd.Series(scores).rank().to_numpy()
-    n_hits, n_misses = hits.sum(), (~hits).sum()
-    if not (n_hits and n_misses):
-        return float("nan")
-    return float((ranks[hits].sum() - n_hits * (n_hits + 1) / 2) / (n_hits * n_misses))
-
-
-def watch(folder: Path, contract: Contract, sunday: date, weak: list) -> list[Event]:
-    "Look at the week that ends, and at the labels of the week before; weak: decay so far."
-    # what flies from Monday to Sunday was scored from Sunday to Saturday, the evenings before
-    zone, events = zone_of_moments(contract), []
+def watch(folder: Path, contract: Contract, today: date) -> list[Event]:
+    "Ask the log for alarms about the version in service."
+    life = contract.life.model_dump(mode="json")
     with closing(open_log(folder / "log.sqlite", contract.project)) as log:
-        days = [(sunday - timedelta(days=back)).isoformat() for back in range(1, 8)]
-        found = count_week(log, days)
-        drifts = find_drift(*found) if found else []
-        measured = measure_week(log, sunday - timedelta(days=14), contract, zone)
-    if drifts:
-        names = ", ".join(f"{each.feature} {each.effect:.0%}" for each in drifts[:3])
-        events.append(Event(sunday.isoformat(), "drift", names))
-    decay = contract.life.decay
-    if decay is not None and not np.isnan(measured):
-        worse = measured < decay.below if decay.below is not None else measured > decay.above
-        weak[:] = [*weak, measured] if worse else []
-        if len(weak) >= decay.periods:
-            text = f"{decay.metric} {measured:.3f}, {len(weak)} weeks"
-            events.append(Event(sunday.isoformat(), "decay", text))
-    return events
+        watched = read_watched(log, read_pointer(folder)["version"])
+    if watched is None:  # it has not answered yet
+        return []
+    periods = merge_days(watched.days, life["watch"], today.isoformat())
+    findings = judge(watched, periods, life)
+    return [
+        Event(today.isoformat(), each.kind, each.text) for each in findings if each.state == "alarm"
+    ]
 
 # %% ../nbs/12c_replay.ipynb #lab12c20
 LATE = 3  # days until a label arrives
@@ -287,7 +233,6 @@ class Walk:
     scores: list = field(default_factory=list)  # (place of a row, score of the last label)
     events: list = field(default_factory=list)
     waiting: dict = field(default_factory=dict)  # labels to report, by day
-    weak: list = field(default_factory=list)  # weeks of decay
 
 
 def walk_day(client, walk: Walk, day: date, rows: pd.DataFrame, words: pd.Series, contract: Contract,
@@ -341,8 +286,8 @@ def walk_through(
             if last and (day.year, day.month) != (last.year, last.month):
                 walk.events += retrain_now(path, folder, day, zone, clock, show)
             walk_day(client, walk, day, groups[day], words, contract, clock)
-            if day.weekday() == 6:
-                walk.events += watch(folder, contract, day, walk.weak)
+            if last is None or day.isocalendar()[:2] != last.isocalendar()[:2]:  # a week is over
+                walk.events += watch(folder, contract, day)
                 show(f"{day.isoformat()}: {len(walk.scores):,} of {len(live):,} rows")
             last = day
     return walk
