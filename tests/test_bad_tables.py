@@ -21,8 +21,8 @@ from mlprod.contract import read_contract
 from mlprod.new import start_project
 
 UNSET = dict.fromkeys([
-    "table", "project", "sql", "query", "positive", "rare", "task", "after", "timezone", "date_order",
-    "decimal", "blank", "separator", "encoding", "sheet", "odcs",
+    "table", "project", "sql", "query", "positive", "rare", "task", "after", "timezone",
+    "date_order", "decimal", "blank", "separator", "encoding", "sheet", "odcs",
 ])  # fmt: skip
 OTHERS = (  # words that only other libraries use
     "arrow", "pandas", "codec", "traceback", "openpyxl", "csv parse", "literal", "invalid", "dtype",
@@ -399,7 +399,7 @@ TAKEN = {
     ),
     "300 columns": (
         "t.csv", ",".join([*(f"c{n}" for n in range(300)), "y"]) + "\n" + "".join(
-            ",".join(str((row * n) % 101 / 4) for n in range(1, 301)) + f",{row % 2}\n"
+            ",".join(str(row * n % 101 / 4) for n in range(1, 301)) + f",{row % 2}\n"
             for row in range(30)), {},
         lambda contract, rows: len(contract.columns) == 301 and len(contract.features) > 250,
     ),
