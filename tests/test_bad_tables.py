@@ -263,8 +263,8 @@ def labels(*words):
 
 
 WILD = [
-    "!!python/object/apply:os.system [ls]", "{{7*7}}", "=cmd|' /C calc'!A0", "</script>", "a: b # c",
-    "- x", "& y", "*z", "%TAG", "'", '""q""', "NO", "null", "~", "yes", "1e3", "😀",
+    "!!python/object/apply:os.system [ls]", "{{7*7}}", "=cmd|' /C calc'!A0", "</script>",
+    "a: b # c", "- x", "& y", "*z", "%TAG", "'", '""q""', "NO", "null", "~", "yes", "1e3", "😀",
 ]  # fmt: skip
 HEADERS = [
     "class", "id", "model", "index", "__proto__", "{x}", "</script>", "yes: no # [", "=1+1", "😀",
@@ -321,7 +321,9 @@ TAKEN = {
         lambda contract, rows: sorted(contract.target.labels) == ["</script>: #", "x y z"],
     ),
     "spaces around values": ("t.csv", column([f" {n} " for n in NUMBERS]), {}, same(NUMBERS)),
-    "decimal commas": ("t.csv", column(["1.234,5", "3,25"] * 20, mark=";"), {}, same([1234.5, 3.25])),
+    "decimal commas": (
+        "t.csv", column(["1.234,5", "3,25"] * 20, mark=";"), {}, same([1234.5, 3.25])
+    ),
     "decimal commas in another column": (
         "t.csv", "a;b;y\n" + "1.234;0,5;no\n2.345;1,5;yes\n" * 20, {}, same([1234, 2345])
     ),
