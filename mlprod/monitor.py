@@ -189,8 +189,8 @@ def monitor_rows(
     cries = walk(watched, contract)["decay"] if contract.split.by and contract.life.decay else []
     if any(cries) and findings[2].state == "well":
         first, old = cries.index[cries][0], findings[2]
-        text = f"beyond the limit in {sum(cries)} of {len(cries)} {watch}s, first in that of {first}"
-        findings[2] = Finding("decay", "alarm", first, (), f"{text}; at the end {old.text}", RETRAIN)
+        text = f"beyond the limit in {sum(cries)} of {len(cries)} {watch}s; at the end {old.text}"
+        findings[2] = Finding("decay", "alarm", first, (), text, RETRAIN)
     if texts:
         old = findings[0]
         text = "; ".join([*([old.text] if old.state == "alarm" else []), *texts])
