@@ -156,7 +156,7 @@ def explain(column: dict, known: np.ndarray, live: np.ndarray) -> Iterator[str]:
     elif new >= 0.01 * m and chance_of(new, 3 * m / n) < CHANCE:
         yield f"{new / m:.0%} are values that training never saw"
     if column["ordered"] and (factor := find_factor(column, known, live)):
-        yield f"as if multiplied by about {factor:.1f}: another unit?"
+        yield f"as if multiplied by about {factor:.1f} (another unit?)"
 
 
 def find_broken(reference: dict, counts: np.ndarray) -> list[Broken]:
