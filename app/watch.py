@@ -10,8 +10,14 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from drift import chi_square_tail, compare, find_drift, kolmogorov_tail, split_counts
-from drift import why_not_compared
+from drift import (
+    chi_square_tail,
+    compare,
+    find_drift,
+    kolmogorov_tail,
+    split_counts,
+    why_not_compared,
+)
 
 SUMS = ("rows", "right", "acted", "hits", "squared", "absolute", "signed")  # of labelled rows
 
