@@ -1,4 +1,4 @@
-"""Show in five seconds whether all is well; if not, which of the three it is, since when, and what to do."""
+"""Whether all is well; if not, which of the three it is, since when, and what to do."""
 
 import math
 import re

@@ -182,7 +182,8 @@ def find_drift(
         return []
     small = find_small([drift.p for drift in drifts])
     found = [
-        drift for drift, is_small in zip(drifts, small, strict=True)
+        drift
+        for drift, is_small in zip(drifts, small, strict=True)
         if is_small and round(drift.effect, 2) >= LEAST_EFFECT
     ]
     return sorted(found, key=lambda drift: -drift.effect)

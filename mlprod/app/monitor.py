@@ -24,8 +24,18 @@ from .errors import json_response, page_response, wants_page
 from .log import LogError, day_of, open_log, zone_of
 from .metrics import write_metrics
 from .model import Artifact, ArtifactError
-from .watch import Finding, Observed, Part, Watched, estimate, judge, list_judged
-from .watch import merge_days, name_metric, read_watched
+from mlprod.app.watch import (
+    Finding,
+    Observed,
+    Part,
+    Watched,
+    estimate,
+    judge,
+    list_judged,
+    merge_days,
+    name_metric,
+    read_watched,
+)
 
 # %% ../../nbs/09d_monitor.ipynb #mon00008
 ORDER = ("broken", "decay", "drift")  # the first explains the others

@@ -19,8 +19,14 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from .drift import chi_square_tail, compare, find_drift, kolmogorov_tail, split_counts
-from .drift import why_not_compared
+from mlprod.app.drift import (
+    chi_square_tail,
+    compare,
+    find_drift,
+    kolmogorov_tail,
+    split_counts,
+    why_not_compared,
+)
 
 # %% ../../nbs/08b_watch.ipynb #wat00008
 SUMS = ("rows", "right", "acted", "hits", "squared", "absolute", "signed")  # of labelled rows
@@ -164,7 +170,8 @@ def find_broken(reference: dict, counts: np.ndarray) -> list[Broken]:
     columns = list(split_counts(reference, counts))[:-1]  # nobody sends the score
     return [
         Broken(column["name"], text)
-        for column, known, live in columns if known.sum() and live.sum() >= LEAST_DAY
+        for column, known, live in columns
+        if known.sum() and live.sum() >= LEAST_DAY
         for text in explain(column, known, live)
     ]
 
