@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['MARK', 'LATE', 'POLICIES', 'cover_periods', 'rate_worth', 'ReplayError', 'draw_rows', 'find_start', 'zone_of_moments',
-           'write_project', 'choose_model', 'save_champion', 'Clock', 'serve', 'post', 'predict_day', 'Event', 'watch',
-           'Walk', 'walk_day', 'name_words', 'walk_through', 'retrain_now', 'list_months', 'look_back',
-           'score_policies', 'replay', 'summarise', 'describe_replay']
+           'write_project', 'choose_model', 'save_champion', 'Clock', 'serve', 'post', 'predict_day', 'Event',
+           'wait_for', 'watch', 'Walk', 'walk_day', 'name_words', 'walk_through', 'retrain_now', 'list_months',
+           'look_back', 'score_policies', 'replay', 'summarise', 'describe_replay']
 
 # %% ../nbs/12c_replay.ipynb #lab12c04
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -209,10 +210,20 @@ class Event(NamedTuple):
     text: str
 
 
-def watch(folder: Path, contract: Contract, today: date) -> list[Event]:
-    "Ask the log for alarms about the version in service."
+def wait_for(log: sqlite3.Connection, id: str) -> None:
+    "Wait until a prediction is in the log: its thread takes a moment."
+    for _ in range(1000):
+        if log.execute("select 1 from predictions where id = ?", (id,)).fetchone():
+            return
+        time.sleep(0.01)
+    raise ReplayError(f"prediction {id}: expected it in the log within ten seconds; got none")
+
+
+def watch(folder: Path, contract: Contract, today: date, last_id: str) -> list[Event]:
+    "Ask the log for alarms about the version in service, once it holds the last prediction."
     life = contract.life.model_dump(mode="json")
     with closing(open_log(folder / "log.sqlite", contract.project)) as log:
+        wait_for(log, last_id)
         watched = read_watched(log, read_pointer(folder)["version"])
     if watched is None:  # it has not answered yet
         return []
@@ -231,6 +242,7 @@ class Walk:
     "A replay as it goes on: what the app has answered, and what happened."
 
     scores: list = field(default_factory=list)  # (place of a row, score of the last label)
+    last_id: str = ""  # of a prediction
     events: list = field(default_factory=list)
     waiting: dict = field(default_factory=dict)  # labels to report, by day
 
@@ -243,6 +255,7 @@ def walk_day(client, walk: Walk, day: date, rows: pd.DataFrame, words: pd.Series
     clock.set(midnight - 6 * 3600)
     if len(rows):
         answers = predict_day(client, rows, contract)
+        walk.last_id = answers[-1]["id"]
         walk.scores += [(place, each["score"]) for place, each in zip(rows.index, answers, strict=True)]
         walk.waiting[day] = [
             {"id": each["id"], "label": words[place]}
@@ -287,7 +300,7 @@ def walk_through(
                 walk.events += retrain_now(path, folder, day, zone, clock, show)
             walk_day(client, walk, day, groups[day], words, contract, clock)
             if last is None or day.isocalendar()[:2] != last.isocalendar()[:2]:  # a week is over
-                walk.events += watch(folder, contract, day)
+                walk.events += watch(folder, contract, day, walk.last_id)
                 show(f"{day.isoformat()}: {len(walk.scores):,} of {len(live):,} rows")
             last = day
     return walk
