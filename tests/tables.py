@@ -187,6 +187,20 @@ def write_series(folder: Path) -> Path:
     return write_project(folder, "sales", rows, {"name": "sold", "from": "sales"}, more, says)
 
 
+def make_local(n_rows: int = 900) -> pd.DataFrame:
+    "Orders as a German shop writes them: decimal commas, days such as 31.12.2024."
+    random = np.random.default_rng(6)
+    days = pd.date_range("2024-01-01", periods=n_rows, freq="9h").strftime("%d.%m.%Y")
+    price, city = random.gamma(3, 20, n_rows) * 20, random.choice(["Köln", "Lübeck", "Ulm"], n_rows)
+    back = price / 400 + 3 * (city == "Köln") + random.normal(0, 1, n_rows) > 5
+    marks = str.maketrans(",.", ".,")
+    return pd.DataFrame({
+        "Bestellt am": days, "Betrag (EUR)": [f"{each:,.2f}".translate(marks) for each in price],
+        "Größe": random.choice(["S", "M", "L"], n_rows), "Stadt": city,
+        "Rückgabe": np.where(back, "ja", "nein"),
+    })  # fmt: skip
+
+
 def write_groups(folder: Path) -> Path:
     "Customers who come several times: rows of one never stand on both sides."
     random, n_rows = np.random.default_rng(5), 1200
