@@ -68,10 +68,16 @@ def write_project(
     return path
 
 
-def write_amounts(folder: Path) -> Path:
-    "An amount: how far diabetes has progressed after a year, 442 patients, ten numbers."
+def make_amounts() -> pd.DataFrame:
+    "How far diabetes has progressed after a year: 442 patients, ten columns."
     rows = load_diabetes(as_frame=True, scaled=False).frame
     rows["sex"] = rows["sex"].map({1: "one", 2: "two"})
+    return rows
+
+
+def write_amounts(folder: Path) -> Path:
+    "An amount."
+    rows = make_amounts()
     says = {"target": {"unit": "points"}, "bmi": {"unit": "kg/m²"}}
     limits = LIMITS | {"ceilings": {"mae": 60}}
     limits["slices"] = {"columns": ["sex"], "floors": {}, "min_rows": 30}
@@ -87,8 +93,8 @@ def write_amounts(folder: Path) -> Path:
     return write_project(folder, "progression", rows, target, more, says)
 
 
-def write_rare(folder: Path, n_rows: int = 6000) -> Path:
-    "Two labels, one of them in a hundredth of the rows."
+def make_rare(n_rows: int = 6000) -> pd.DataFrame:
+    "Payments, of which a hundredth is fraud."
     random = np.random.default_rng(1)
     rows = pd.DataFrame({
         "amount": random.lognormal(3, 1, n_rows).round(2), "age": random.integers(18, 90, n_rows),
@@ -97,12 +103,18 @@ def write_rare(folder: Path, n_rows: int = 6000) -> Path:
     risk = (rows["amount"] / 20).clip(0, 8) + 2 * (rows["shop"] == "jeweller")
     rows["outcome"] = np.where(risk + random.gumbel(0, 1, n_rows) > 9, "fraud", "honest")
     assert 0.005 < (rows["outcome"] == "fraud").mean() < 0.02
+    return rows
+
+
+def write_rare(folder: Path) -> Path:
+    "Two labels, one of them in a hundredth of the rows."
+    rows = make_rare()
     decision = {"action": "call", "owner": "the bank", "made": "at once", "capacity": 0.02}
     target = {"name": "fraud", "from": "outcome", "labels": ["honest", "fraud"]}
     return write_project(folder, "fraud", rows, target, {"decision": decision, "baseline": "shop"})
 
 
-def write_wide(folder: Path, n_rows: int = 800, n_columns: int = 300) -> Path:
+def make_wide(n_rows: int = 800, n_columns: int = 300) -> pd.DataFrame:
     "Three hundred numbers, of which three tell something; every tenth has a gap, one is constant."
     random = np.random.default_rng(2)
     matrix = random.normal(0, 1, (n_rows, n_columns))
@@ -110,10 +122,13 @@ def write_wide(folder: Path, n_rows: int = 800, n_columns: int = 300) -> Path:
     matrix[random.integers(0, n_rows, n_columns)[::10], np.arange(0, n_columns, 10)] = np.nan
     matrix[:, -1] = 1.0
     rows = pd.DataFrame(matrix, columns=[f"x{number:03}" for number in range(n_columns)])
-    rows["answer"] = np.where(told, "yes", "no")
-    return write_project(
-        folder, "wide", rows, {"name": "answer", "from": "answer", "labels": ["no", "yes"]}
-    )
+    return rows.assign(answer=np.where(told, "yes", "no"))
+
+
+def write_wide(folder: Path, n_rows: int = 800, n_columns: int = 300) -> Path:
+    "Many columns."
+    target = {"name": "answer", "from": "answer", "labels": ["no", "yes"]}
+    return write_project(folder, "wide", make_wide(n_rows, n_columns), target)
 
 
 def write_numbers(folder: Path) -> Path:
@@ -143,8 +158,8 @@ def write_digits(folder: Path) -> Path:
     return write_project(folder, "digits", rows, target)
 
 
-def write_series(folder: Path, n_days: int = 900) -> Path:
-    "A forecast: tomorrow's sales from the last days', an amount with a split in time."
+def make_series(n_days: int = 900) -> pd.DataFrame:
+    "What a baker sold each day, and in the days and weeks before."
     random, days = np.random.default_rng(4), np.arange(n_days)
     week = np.array([0, 2, 3, 5, 12, 20, -10])[days % 7]
     sales = 100 + week + 5 * np.sin(days / 58) + random.normal(0, 4, n_days)
@@ -152,7 +167,12 @@ def write_series(folder: Path, n_days: int = 900) -> Path:
     for lag in (7, 14):
         rows[f"sales_{lag}_days_before"] = rows["sales"].shift(lag)
     rows["week_before"] = rows["sales"].shift(1).rolling(7).mean()
-    rows = rows.iloc[14:].reset_index(drop=True)
+    return rows.iloc[14:].reset_index(drop=True)
+
+
+def write_series(folder: Path) -> Path:
+    "A forecast: today's sales from the last days', an amount with a split in time."
+    rows = make_series()
     test_from = rows["day"].iloc[-200].isoformat()
     more = {
         "split": {"by": "day", "test_from": test_from}, "baseline": "sales_7_days_before",
@@ -165,6 +185,20 @@ def write_series(folder: Path, n_days: int = 900) -> Path:
     unit = {"unit": "loaves"}
     says = dict.fromkeys(rows.columns[1:], unit)
     return write_project(folder, "sales", rows, {"name": "sold", "from": "sales"}, more, says)
+
+
+def make_local(n_rows: int = 900) -> pd.DataFrame:
+    "Orders as a German shop writes them: decimal commas, days such as 31.12.2024."
+    random = np.random.default_rng(6)
+    days = pd.date_range("2024-01-01", periods=n_rows, freq="9h").strftime("%d.%m.%Y")
+    price, city = random.gamma(3, 20, n_rows) * 20, random.choice(["Köln", "Lübeck", "Ulm"], n_rows)
+    back = price / 400 + 3 * (city == "Köln") + random.normal(0, 1, n_rows) > 5
+    marks = str.maketrans(",.", ".,")
+    return pd.DataFrame({
+        "Bestellt am": days, "Betrag (EUR)": [f"{each:,.2f}".translate(marks) for each in price],
+        "Größe": random.choice(["S", "M", "L"], n_rows), "Stadt": city,
+        "Rückgabe": np.where(back, "ja", "nein"),
+    })  # fmt: skip
 
 
 def write_groups(folder: Path) -> Path:
