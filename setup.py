@@ -40,8 +40,7 @@ setup(
     python_requires=f">={settings['min_python']}",
     install_requires=lines("requirements"),
     extras_require={
-        "dev": lines("dev_requirements"),
-        "nbgrader": lines("nbgrader_requirements"),
+        name: lines(f"{name}_requirements") for name in ("dev", "nbgrader", "scale", "site", "sql")
     },
     entry_points={
         "console_scripts": lines("console_scripts"),

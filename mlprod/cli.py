@@ -17,11 +17,12 @@ from difflib import get_close_matches
 import mlprod
 from .commands.capstone import COMMANDS as OF_CAPSTONE
 from .commands.course import COMMANDS as OF_COURSE
+from .commands.life import COMMANDS as OF_LIFE
 from .commands.line import COMMANDS as OF_LINE
 from .commands.shared import shorten
 
 # %% ../nbs/workshop/commands.ipynb #cabccbb4
-COMMANDS = OF_LINE | OF_CAPSTONE | OF_COURSE  # name: function, example, options
+COMMANDS = OF_LINE | OF_LIFE | OF_CAPSTONE | OF_COURSE  # name: function, example, options
 GROUPS = {name.partition(" ")[0] for name in COMMANDS if " " in name}
 
 # %% ../nbs/workshop/commands.ipynb #cmd0e005

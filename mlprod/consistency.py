@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['TELLTALES', 'SHELL', 'CHECKS', 'check_library', 'compare_folders', 'find_telltales', 'check_notebooks',
-           'read_own_contract', 'check_readme', 'check_app_folder', 'check_contracts', 'report_checks']
+           'read_own_contract', 'find_blanks', 'name_empty', 'check_pointer', 'check_service', 'check_readme',
+           'check_app_folder', 'check_contracts', 'report_checks']
 
 # %% ../nbs/workshop/consistency.ipynb #cons0004
 import importlib.util
@@ -112,6 +113,70 @@ def read_own_contract(
         raise ContractError(path, [f"project: {problem}: rename one of the two"])
     return contract
 
+# %% ../nbs/workshop/consistency.ipynb #cons0011
+def find_blanks(
+    card: str,  # Markdown, with lines of YAML before it
+) -> list[str]:
+    "Name the empty fields of a card: in the lines for model hubs, and in the cells of tables."
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    head, _, body = card.removeprefix("---\n").partition("\n---\n")
+    try:
+        blanks = name_empty(YAML(typ="safe", pure=True).load(head))
+    except YAMLError:
+        return ["its first lines are no YAML"]
+    for line in body.splitlines():
+        if line != "| | |" and re.search(r"(?<!\\)\|\s*(?:None|nan)?\s*\|", line):
+            blanks.append(f"an empty cell in {line[:60]!r}")
+    return blanks
+
+
+def name_empty(value: object, place: str = "") -> list[str]:
+    "Name the places in plain data where nothing stands."
+    if value in ("", None, [], {}):
+        return [f"{place.lstrip('.') or 'everything'} is empty"]
+    pairs = value.items() if isinstance(value, dict) else []
+    pairs = enumerate(value) if isinstance(value, list) else pairs
+    return [blank for key, inner in pairs for blank in name_empty(inner, f"{place}.{key}")]
+
+# %% ../nbs/workshop/consistency.ipynb #cons0013
+def check_pointer(
+    folder: Path,  # with in_service.json and a folder for each version
+) -> list[str]:
+    "Say what is wrong with the version in service, its verdict, its card and the history."
+    from mlprod.service import HISTORY, check_version, read_pointer, read_verdict
+
+    try:
+        pointer = read_pointer(folder)
+        version = pointer["version"]
+        check_version(folder, version)
+        verdict = read_verdict(folder, version)
+    except ValueError as error:  # a VersionError
+        return [str(error)]
+    problems, served = [], f"version {version}"
+    if not (verdict.passed or verdict.override or pointer["override"]):
+        problems.append(f"{served}: serves without a verdict for it: {verdict.failures[0]}")
+    card = (folder / version / "card.md").read_text(encoding="utf-8")
+    problems += [f"{served}: card.md: {blank}" for blank in find_blanks(card)]
+    if (folder / HISTORY).is_file():
+        lines = (folder / HISTORY).read_text(encoding="utf-8").splitlines()
+        if lines[-1:] != [json.dumps(pointer)]:
+            problems.append(f"{HISTORY}: expected {version} in its last line; got another")
+    return problems
+
+
+def check_service(root: Path) -> list[str]:
+    "What serves has a verdict, a card without blanks, and a line in the history."
+    problems = []
+    for place in ("app/artifacts", "artifacts/*", "artifacts/*/app/artifacts"):
+        for pointer in sorted(root.glob(f"{place}/in_service.json")):
+            name = pointer.parent.relative_to(root).as_posix()
+            way_out = "`mlprod promote` or `mlprod run`"
+            found = check_pointer(pointer.parent)
+            problems += [f"{name}: {problem}; {way_out}" for problem in found]
+    return problems
+
 # %% ../nbs/workshop/consistency.ipynb #363277d8
 def check_readme(root: Path) -> list[str]:
     "The README is what its notebook says."
@@ -150,6 +215,7 @@ CHECKS: dict[str, Callable[[Path], list[str]]] = {
     "README.md matches nbs/index.ipynb": check_readme,
     "app/ matches the library": check_app_folder,
     "contracts can be read": check_contracts,
+    "what is in service has passed the gate, or says why it serves": check_service,
 }
 
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['RESAMPLES', 'ACCENT', 'GREY', 'count_ranks', 'rank_scores', 'select_top', 'precision_at', 'choose_threshold',
-           'draw_differences', 'value_of', 'make_axes']
+           'draw_differences', 'value_of', 'make_axes', 'measure_errors', 'find_half_width']
 
 # %% ../nbs/05a_worth.ipynb #9e647a1c
 from collections.abc import Callable
@@ -56,7 +56,7 @@ def choose_threshold(
     values, counts = np.unique(scores, return_counts=True)
     shares = counts[::-1].cumsum()[::-1] / counts.sum()  # selected when cut right below each value
     place = int(np.argmin(np.abs(shares - capacity)))
-    below = values[place - 1] if place else 0.0
+    below = values[place - 1] if place else min(0.0, 2 * values[0])
     return round(float(values[place] + below) / 2, 6)
 
 # %% ../nbs/05a_worth.ipynb #c19e9617
@@ -80,12 +80,12 @@ def draw_differences(
 
 # %% ../nbs/05a_worth.ipynb #dae4bec3
 def value_of(
-    precision: float,  # share of hits among the rows acted on
-    share: float,      # share of the rows acted on
-    value: Value,      # the contract's decision.value
+    hit: float,    # share of hits among the rows acted on, or their mean amount
+    share: float,  # share of the rows acted on
+    value: Value,  # the contract's decision.value
 ) -> float:  # in value.unit, per 1,000 rows
     "Value acting on a share of the rows, by the owner's estimates of cost and gain."
-    return 1000 * share * (value.gain * precision - value.cost)
+    return 1000 * share * (value.gain * hit - value.cost)
 
 # %% ../nbs/05a_worth.ipynb #9869258b
 ACCENT, GREY = "#c2410c", "#7b828c"
@@ -105,3 +105,28 @@ def make_axes(
     axes.set_title(title, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     return axes
+
+# %% ../nbs/05a_worth.ipynb #amt05002
+def measure_errors(
+    predicted: np.ndarray,              # (n,) amounts
+    truth: np.ndarray,                  # (n,)
+    weights: np.ndarray | None = None,  # (n,) how often each row counts; None: once
+) -> dict[str, float]:
+    "Measure the errors of predicted amounts; R² is NaN where all true amounts are the same."
+    errors = predicted - truth
+    square = np.average(errors**2, weights=weights)
+    spread = np.average((truth - np.average(truth, weights=weights)) ** 2, weights=weights)
+    return {
+        "mae": float(np.average(np.abs(errors), weights=weights)), "rmse": float(square**0.5),
+        "r2": float(1 - square / spread) if spread else float("nan"),
+        "bias": float(np.average(errors, weights=weights)),
+    }
+
+# %% ../nbs/05a_worth.ipynb #amt05004
+def find_half_width(
+    held_out: np.ndarray,  # (m,) predictions for train rows by models that had not seen them
+    truth: np.ndarray,     # (m,) their amounts
+    share: float = 0.9,
+) -> float:
+    "Find the size that a share of the held-out errors did not exceed."
+    return float(np.quantile(np.abs(held_out - truth), share))

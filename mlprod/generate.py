@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 
 import mlprod
-from .app.model import FILES, load_artifact, read_pointer
+from .app.model import FILES, load_artifact, read_in_service
 from .write import write_aside
 
 # %% ../nbs/10_generate.ipynb #db91b81c
@@ -51,13 +51,14 @@ def artifact_files(
     folder: Path,  # with in_service.json and a folder for each version
 ) -> dict[str, bytes]:  # content by path within the app
     "Collect the artifact in service; raises ArtifactError where it cannot be loaded."
-    in_service = load_artifact(folder / read_pointer(folder)).version
-    pointer = json.dumps({"version": in_service, "previous": None}, indent=1) + "\n"
+    pointer = read_in_service(folder)
+    version = load_artifact(folder / pointer.version).version
+    page = {"version": version, "previous": None, "override": pointer.override or ""}
     files = {
-        f"artifacts/{in_service}/{name}": (folder / in_service / name).read_bytes()
+        f"artifacts/{version}/{name}": (folder / version / name).read_bytes()
         for name in (*FILES, "manifest.json")
     }
-    return files | {"artifacts/in_service.json": pointer.encode()}
+    return files | {"artifacts/in_service.json": (json.dumps(page, indent=1) + "\n").encode()}
 
 # %% ../nbs/10_generate.ipynb #b30a2a73
 RECORD = "generated.json"

@@ -36,7 +36,7 @@ def main(options: list[str]) -> None:
     parser = configparser.ConfigParser(delimiters=("=",), interpolation=None)
     parser.read(ROOT / "settings.ini", encoding="utf-8")
     settings = parser["DEFAULT"]
-    kinds = ("requirements", "dev_requirements", "nbgrader_requirements")
+    kinds = [name for name in settings if name.endswith("requirements") and name[:4] != "app_"]
     oldest = ("--python-version", settings["min_python"])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -15,11 +15,14 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
+from mlprod.app.drift import make_reference
 from mlprod.contract import read_contract
 from mlprod.data import hash_file, read_rows, split_rows
 from mlprod.frames import encode_frame
-from mlprod.package import promote, save_artifact
+from mlprod.gate import judge_model
+from mlprod.package import save_artifact
 from mlprod.report import evaluate_model
+from mlprod.service import promote
 from mlprod.train import train_baseline, train_model
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,19 +35,32 @@ atexit.register(WORKSHOP.cleanup)
 
 
 @lru_cache
-def train_artifact(project, name):
-    "Train a model and save it, once in a process; the trained model, its rows and the artifact."
+def train_parts(project, name):
+    "Train a model and judge it, once in a process; the model, its report, and both parts of rows."
     data = ROOT / "data" / project
     contract = read_contract(data / "contract.yaml")
     rows_file = data / (contract.data.sample or contract.data.rows)
     train_rows, test_rows = split_rows(read_rows(rows_file, contract), contract, seed=0)
     model = train_model(name, train_rows, contract, seed=0)
-    report = evaluate_model(
-        model, train_baseline(train_rows, contract, seed=0), test_rows, contract
-    )
-    matrix, _ = encode_frame(test_rows, model.features)
-    folder = Path(WORKSHOP.name) / project / name
-    path = save_artifact(model, report, contract, hash_file(rows_file), matrix, folder)
+    baseline = train_baseline(train_rows, contract, seed=0)
+    return model, evaluate_model(model, baseline, test_rows, contract), train_rows, test_rows
+
+
+@lru_cache
+def train_artifact(project, name):
+    "Train a model and save it, once in a process; the trained model, its rows and the artifact."
+    data = ROOT / "data" / project
+    contract = read_contract(data / "contract.yaml")
+    rows_file = data / (contract.data.sample or contract.data.rows)
+    model, report, train_rows, test_rows = train_parts(project, name)
+    learned, unseen = (encode_frame(part, model.features)[0] for part in (train_rows, test_rows))
+    page = contract.model_dump(mode="json", by_alias=True)
+    path = save_artifact(
+        model, report, contract, hash_file(rows_file), unseen,
+        folder=Path(WORKSHOP.name) / project / name,
+        reference=make_reference(learned, model.score(learned), page),
+        verdict=judge_model(report, contract, override="few rows, for tests"),
+    )  # fmt: skip
     return model, test_rows, path
 
 

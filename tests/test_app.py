@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import time
 from contextlib import closing
+from itertools import count
 
 import numpy as np
 import pytest
@@ -246,3 +247,25 @@ def test_the_environment_adds_no_address(flights, monkeypatch, name):
     monkeypatch.setenv(name, "/v1/endpoints/7")
     client = create_app(flights, HOME).test_client()
     assert client.get("/v1/endpoints/7").status_code == 404
+
+
+def test_the_clock_is_an_argument(flights, tmp_path, monkeypatch):
+    "Ids, predictions and labels have its time, so a year can be replayed through the app."
+    monkeypatch.setenv("PREDICTION_LOG", str(tmp_path / "log.sqlite"))
+    hours = count(1_700_000_000, 3600)
+    app = create_app(flights, HOME, clock=lambda: float(next(hours)))
+    client = app.test_client()
+    (prediction,) = client.post("/predict", json=FLIGHT).json["predictions"]
+    label = {"id": prediction["id"], "label": "late"}
+    assert client.post("/feedback", json=label).status_code == 200
+    app.extensions["service"].log.close()
+    with closing(sqlite3.connect(tmp_path / "log.sqlite")) as log:
+        ((id, at, labelled_at),) = log.execute("select id, at, labelled_at from predictions")
+    began = int(id[:16], 16) / 1e9
+    assert 1_700_000_000 <= began < at < labelled_at < 1_700_000_000 + 30 * 3600
+
+
+def test_a_part_of_the_app_can_add_metrics(client):
+    "What it writes stands behind the app's own numbers."
+    client.application.extensions["metrics"].append(lambda: "app_tides_total 7\n")
+    assert client.get("/metrics").text.endswith("\napp_tides_total 7\n")

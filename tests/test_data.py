@@ -1,4 +1,8 @@
+# ruff: noqa: E501
 """What lesson 03 promises, at its edges."""
+
+import gzip
+import re
 
 import numpy as np
 import pandas as pd
@@ -6,16 +10,20 @@ import pytest
 
 from mlprod.contract import read_contract
 from mlprod.data import (
+    UNCLOSED,
     DataError,
+    check_table,
     compare_windows,
     describe_health,
-    find_leaks,
     hash_file,
     read_column,
     read_rows,
     split_rows,
     take_labels,
 )
+
+NEVER = pd.Series(pd.NaT, index=range(5000), dtype="datetime64[us, UTC]")
+MOMENT = "a moment, with its offset or in America/New_York"
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +93,11 @@ def test_missing_and_unknown_columns_are_named(birds, penguins, tmp_path):
 @pytest.mark.parametrize(
     ("column", "value", "said"),
     [
-        ("body_mass", "heavy", "body_mass: expected a number; got 'heavy' in row 2"),
-        ("body_mass", "True", "body_mass: expected a number; got 'True' in row 2"),
-        ("body_mass", "3,700", "body_mass: expected a number; got '3,700' in row 2"),
-        ("body_mass", "-inf", "body_mass: expected a number; got '-inf' in row 2"),
-        ("body_mass", "1e999", "body_mass: expected a number; got '1e999' in row 2"),
+        ("body_mass", "heavy", "row 2: body_mass: expected a number; got 'heavy'"),
+        ("body_mass", "True", "row 2: body_mass: expected a number; got 'True'"),
+        ("body_mass", "3,700", "row 2: body_mass: expected a number; got '3,700' (mlprod new rows.csv --target species makes a clean copy)"),
+        ("body_mass", "-inf", "row 2: body_mass: expected a number; got '-inf'"),
+        ("body_mass", "1e999", "row 2: body_mass: expected a number; got '1e999'"),
     ],
 )
 def test_text_among_numbers_is_refused_in_csv(birds, penguins, tmp_path, column, value, said):
@@ -104,44 +112,63 @@ def test_text_among_numbers_is_refused_in_csv(birds, penguins, tmp_path, column,
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"distance": "719"}, "distance: expected a number; got '719' in row 1"),
-        ({"distance": True}, "distance: expected a number; got True (bool) in row 1"),
-        ({"carrier": 7}, "carrier: expected text; got 7 (int64) in row 1"),
-        (
-            {"air_time": [1.0, np.inf]},
-            "air_time: expected a number; got inf (float64) in row 2",
-        ),
-        ({"departs_at": "2013-01-01T10:00Z"}, None),
-        (
-            {"departs_at": pd.Timestamp("2013-01-01")},
-            "departs_at: expected a moment with its UTC offset; "
-            "got 2013-01-01 00:00:00 (datetime64[us]) in row 1",
-        ),
-        (
-            {"departs_at": "2013-13-01T10:00Z"},
-            "departs_at: expected a moment with its UTC offset; got '2013-13-01T10:00Z' in row 1",
-        ),
-        (
-            {"departs_at": 1357000000},
-            "departs_at: expected a moment with its UTC offset; got 1357000000 (int64) in row 1",
-        ),
+        ({"distance": "719"}, "row 1: distance: expected a number; got '719'"),
+        ({"distance": True}, "row 1: distance: expected a number; got True"),
+        ({"carrier": 7}, "row 1: carrier: expected text; got 7"),
+        ({"carrier": True}, "row 1: carrier: expected text; got True"),
+        ({"destination": 1.5}, "row 1: destination: expected text, a whole number or a boolean; got 1.5"),
+        ({"air_time": [1.0, np.inf]}, "row 2: air_time: expected a number; got inf"),
+        ({"departs_at": "2013-13-01T10:00Z"}, f"row 1: departs_at: expected {MOMENT}; got '2013-13-01T10:00Z'"),
+        ({"departs_at": "2013-03-10 02:30"}, f"row 1: departs_at: expected {MOMENT}; got '2013-03-10 02:30'"),
+        ({"departs_at": pd.Timestamp("2013-03-10T02:30")},
+         f"row 1: departs_at: expected {MOMENT}; got 2013-03-10 02:30:00"),
+        ({"departs_at": 1357000000}, f"row 1: departs_at: expected {MOMENT}; got 1357000000"),
     ],
-)
+)  # fmt: skip
 def test_columns_of_another_kind_are_refused_in_parquet(sample, flights, tmp_path, change, said):
-    "Parquet knows its types, so they have to be right; moments may be text with an offset."
+    "Parquet knows its types, so they have to be right. Each row has a line."
     path = tmp_path / "rows.parquet"
     sample.head(2).assign(**change).to_parquet(path)
-    if said is None:
-        assert str(read_rows(path, flights)["departs_at"].dtype) == "datetime64[us, UTC]"
-    else:
-        assert refused(path, flights).replace(", such as 2024-05-31T18:00:00+02:00", "") == said
+    assert refused(path, flights).splitlines()[0] == said
+
+
+@pytest.mark.parametrize(
+    "moments",
+    [
+        ["2013-01-01T05:00Z", "2013-06-01T04:00Z"],
+        ["2013-01-01", "2013-06-01"],
+        ["2013-01-01 00:00:00", "2013-06-01T00:00"],
+        [pd.Timestamp("2013-01-01"), pd.Timestamp("2013-06-01")],
+        [pd.Timestamp("2013-01-01").date(), pd.Timestamp("2013-06-01").date()],
+        [pd.Timestamp("2013-01-01T05:00Z"), pd.Timestamp("2013-06-01T04:00Z")],
+    ],
+)
+def test_moments_are_read_in_their_columns_zone(sample, flights, tmp_path, moments):
+    "Text, dates and moments, with an offset or without: the same two instants."
+    path = tmp_path / "rows.parquet"
+    sample.head(2).assign(departs_at=moments).to_parquet(path)
+    read = read_rows(path, flights)["departs_at"]
+    assert str(read.dtype) == "datetime64[us, UTC]"
+    assert read.tolist() == list(pd.to_datetime(["2013-01-01T05:00Z", "2013-06-01T04:00Z"]))
+
+
+@pytest.mark.parametrize("kind", ["int64", "Int64", "float64", "bool", "boolean", "category", "object"])
+def test_whole_numbers_and_booleans_are_categories(sample, flights, tmp_path, kind):
+    "Their text is the category, from any type that Parquet has; 1.0 is 1, a gap is missing."
+    values = pd.Series([True, False, None] if kind in ("bool", "boolean") else [1, 0, None])
+    values = values[:2] if kind in ("int64", "bool") else values
+    frame = sample.head(len(values)).assign(destination=values.astype(kind))
+    frame.to_parquet(tmp_path / "rows.parquet")
+    wanted = ["true", "false"] if kind in ("bool", "boolean") else ["1", "0"]
+    read = read_rows(tmp_path / "rows.parquet", flights)["destination"]
+    assert read[:2].tolist() == wanted and read[2:].isna().all()
 
 
 def test_all_kinds_that_are_wrong_are_reported_at_once(sample, flights, tmp_path):
     "Whoever repairs a file wants the whole list."
     path = tmp_path / "rows.parquet"
     sample.head(2).assign(distance="far", carrier=7).to_parquet(path)
-    assert len(refused(path, flights).splitlines()) == 2
+    assert len(refused(path, flights).splitlines()) == 4
 
 
 def test_na_is_a_carrier_where_it_could_be_one(sample, flights, penguins, birds, tmp_path):
@@ -164,40 +191,76 @@ def test_a_column_without_a_single_value_is_missing_not_wrong(birds, penguins, t
         assert rows["body_mass"].dtype == "float64"
 
 
+WAY = " (mlprod new {} --target species makes a clean copy)"
+GOOD = "species,island,bill_length,bill_depth,flipper_length,body_mass,sex,year\n"
+LINE = "Adelie,Dream,39.1,18.7,181,3750,male,2007\n"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
         ("none.csv", None, "expected a file; got none there"),
         ("none.parquet", None, "expected a file; got none there"),
-        ("rows.xlsx", b"", "expected a name that ends in .parquet or .csv; got 'rows.xlsx'"),
-        ("rows.csv", b"", "expected a line with the columns' names; got an empty file"),
-        ("rows.csv", b"\xff\xfe1", "expected CSV in UTF-8; got "),
-        ("rows.parquet", b"", "expected Parquet; got "),
-        ("rows.parquet", b"species,island\n", "expected Parquet; got "),
+        ("rows.xlsx", b"", "expected a file whose name ends in .parquet, .csv or .tsv; got 'rows.xlsx'" + WAY),
+        ("rows.csv", b"", "expected a line with the columns' names; got an empty file" + WAY),
+        ("rows.csv", b"\n\n", "header: expected names with ',' between them; got none" + WAY),
+        ("rows.csv", (GOOD + LINE).encode("utf-16"), "expected CSV in UTF-8; got UTF-16" + WAY),
+        ("rows.csv", (GOOD + LINE * 2 + LINE.replace("male", "mâle")).encode("latin-1"),
+         "expected CSV in UTF-8; got byte 0xe2 in line 4, perhaps Latin-1" + WAY),
+        ("rows.csv", gzip.compress((GOOD + LINE).encode()), "expected CSV in UTF-8; got gzip" + WAY),
+        ("rows.csv", b"PK\x03\x04", "expected CSV in UTF-8; got a zip archive, as Excel writes" + WAY),
+        ("rows.csv", b"a,b\n\0,1\n", "expected CSV in UTF-8; got binary data" + WAY),
+        ("rows.csv", "a,\u00e9".encode()[:-1], "expected CSV in UTF-8; got half of a character at the end" + WAY),
+        ("rows.csv", (GOOD + LINE).replace(",", ";").encode(), "header: expected names with ',' between them; got ';' between them" + WAY),
+        ("rows.tsv", (GOOD + LINE).encode(), "header: expected names with '\\t' between them; got ',' between them" + WAY),
+        ("rows.csv", (GOOD.replace("sex", "year") + LINE).encode(),
+         "sex: expected a column; got none\nyear: expected one such column; got 2, at 7 and 8"),
+        ("rows.csv", ("," + GOOD + "0," + LINE).encode(), "header: expected a name for each column; got none at 1"),
+        ("rows.csv", GOOD.encode(), "expected rows; got none"),
+        ("rows.csv", (GOOD + LINE + LINE[:-6] + "\n" + LINE[:-1] + ",1\n").encode(),
+         "row 2: expected 8 values, as many as names; got 7\nrow 3: expected 8 values, as many as names; got 9"),
+        ("rows.csv", (GOOD + LINE + LINE.replace("Dream", '"Dream') + LINE * 9).encode(), f"row 2: {UNCLOSED}"),
+        ("rows.csv", (GOOD + LINE + LINE.replace("Dream", '"Dream') + LINE.replace("Dream", 'Dream"')).encode(),
+         f"row 2: island: {UNCLOSED}"),
+        ("rows.csv", (GOOD + LINE + LINE.replace("39.1", '"39,1"')).encode(),
+         "row 2: bill_length: expected a number; got '39,1'" + WAY),
+        ("rows.parquet", b"", "expected Parquet; got something else, or a part of it" + WAY),
+        ("rows.parquet", GOOD.encode(), "expected Parquet; got something else, or a part of it" + WAY),
     ],
-)
+)  # fmt: skip
 def test_a_file_that_is_not_what_its_name_says_is_refused(tmp_path, penguins, name, content, said):
-    "In one line."
+    "In a line for each mistake, in our words, with the way out."
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
-    found = refused(path, penguins)
-    assert found.startswith(said) and "\n" not in found
+    assert refused(path, penguins) == said.format(name)
 
 
-def test_a_header_without_rows_is_refused(birds, penguins, tmp_path):
-    "There is nothing to learn from."
+@pytest.mark.parametrize("name", ["rows.CSV", "rows.tsv", "rows.csv"])
+def test_csv_is_read_whatever_its_name_is_written_like(tmp_path, penguins, name):
+    "Capital letters, tabs, a byte order mark, blank lines, Windows' line ends."
+    text = "\ufeff" + (GOOD + LINE + "\n" + LINE).replace("\n", "\r\n")
+    path = tmp_path / name
+    path.write_bytes(text.replace(",", "\t" if name == "rows.tsv" else ",").encode())
+    rows = read_rows(path, penguins)
+    assert rows["bill_length"].tolist() == [39.1, 39.1] and rows["year"].tolist() == [2007, 2007]
+
+
+def test_a_folder_of_parquet_files_is_refused(birds, penguins, tmp_path):
+    "With the way out."
+    path = tmp_path / "rows.parquet"
+    path.mkdir()
+    birds.to_parquet(path / "part-0.parquet")
+    assert refused(path, penguins).endswith("got a folder" + WAY.format("rows.parquet"))
+
+
+def test_ten_of_a_kind_are_listed_and_the_others_counted(birds, penguins, tmp_path):
+    "Of each column, in the order of the file."
     path = tmp_path / "rows.csv"
-    birds.head(0).to_csv(path, index=False)
-    assert refused(path, penguins) == "expected rows; got none"
-
-
-def test_a_line_with_too_many_values_is_refused(birds, penguins, tmp_path):
-    "A comma in a text would push all values one column further."
-    path = tmp_path / "rows.csv"
-    text = birds.head(2).to_csv(index=False).splitlines()
-    path.write_text("\n".join([text[0], text[1] + ",1", text[2]]), encoding="utf-8")
-    assert refused(path, penguins).startswith("expected CSV in UTF-8; got ")
+    birds.assign(body_mass="heavy", year="long ago").to_csv(path, index=False)
+    lines = refused(path, penguins).splitlines()
+    assert len(lines) == 22 and lines[9] == "row 10: body_mass: expected a number; got 'heavy'"
+    assert lines[10] == "body_mass: and 334 more rows like these"
 
 
 def test_a_label_is_derived_exactly_at_its_border(flights):
@@ -208,7 +271,7 @@ def test_a_label_is_derived_exactly_at_its_border(flights):
 
 def test_a_category_that_is_no_label_is_refused(penguins):
     "With the nearest label, and the row."
-    with pytest.raises(DataError, match="got 'Gento' .did you mean 'Gentoo'.. in row 2"):
+    with pytest.raises(DataError, match="^row 2: species: expected one of .*; got 'Gento' .did you mean 'Gentoo'..$"):
         take_labels(pd.DataFrame({"species": ["Adelie", "Gento"]}), penguins)
 
 
@@ -231,12 +294,15 @@ def test_a_bad_value_is_named_by_its_row_in_the_file(sample, flights, tmp_path, 
     rows.to_csv(path, index=False) if name == "rows.csv" else rows.to_parquet(path)
     with pytest.raises(DataError) as caught:
         split_rows(read_rows(path, flights), flights, seed=1)
-    assert str(caught.value).replace("7.0 in", "7 in").splitlines() == [
-        "carrier: expected a value; got nothing in row 71 "
-        "(the contract's columns.carrier.may_be_missing)",
-        "distance: expected 10 to 6000; got 7 in row 60 and 1 more "
-        "(the contract's columns.distance.range)",
+    said = [
+        "row 71: carrier: expected a value; got nothing (the contract's columns.carrier.may_be_missing)",
+        "row 60: distance: expected 10 to 6000; got 7 (the contract's columns.distance.range)",
+        "row 71: distance: expected 10 to 6000; got 6001 (the contract's columns.distance.range)",
     ]
+    assert str(caught.value).replace(".0 (", " (").splitlines() == said
+    with pytest.raises(DataError) as caught:
+        check_table(path, flights)
+    assert str(caught.value).replace(".0 (", " (").splitlines() == [f"rows {path}: {line}" for line in said]
 
 
 def test_a_feature_at_the_end_of_its_range_is_allowed(sample, flights):
@@ -250,11 +316,13 @@ def test_moments_are_read_as_the_contract_reads_them(flights):
     "Every way in which ISO 8601 writes an offset; a moment of another kind is refused."
     moments = ["2013-01-01T10:00Z", "20130101T100000+0000", "2013-01-01 05:00:00-05:00"]
     column = flights.columns["departs_at"]
-    read = read_column(pd.Series(moments, name="departs_at"), column, was_text=True)
-    assert read.nunique() == 1 and str(read.dtype) == "datetime64[us, UTC]"
-    for moment in ("2013-01-01", "2013-01-01T10:00", "10:00Z", "yesterday"):
-        with pytest.raises(DataError, match=f"got '{moment}' in row 2"):
-            read_column(pd.Series([None, moment], name="departs_at"), column, was_text=True)
+    read, problems = read_column(pd.Series(moments, name="departs_at"), column, was_text=True)
+    assert read.nunique() == 1 and str(read.dtype) == "datetime64[us, UTC]" and not problems
+    for moment in ("2013-02-29", "2013-03-10T02:30", "10:00Z", "yesterday"):
+        values = pd.Series([None, moment], name="departs_at")
+        read, problems = read_column(values, column, was_text=True)
+        assert read.isna().all()
+        assert problems == [f"row 2: departs_at: expected {MOMENT}; got {moment!r}"]
 
 
 def test_no_test_row_lies_before_a_train_row(sample, flights):
@@ -278,22 +346,22 @@ def test_a_random_split_keeps_the_shares_and_follows_the_seed(birds, penguins):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"arrival_delay": 0.0}, "target late: expected at least 1 train rows of each label"),
-        ({"arrival_delay": np.nan}, "split.test_from: expected rows from .* on; got none"),
-        ({"departs_at": pd.NaT}, "departs_at: expected a moment .* label; got none in row 1$"),
+        ({"arrival_delay": 0.0}, "target late: expected at least 2 labelled rows of each label"),
+        ({"arrival_delay": np.nan}, "target late: expected at least 2 labelled rows of each label"),
+        ({"departs_at": NEVER}, "row 1: departs_at: expected a value; got nothing .*may_be_missing"),
     ],
 )
 def test_rows_that_cannot_be_split_are_refused(sample, flights, change, said):
     "No late flight at all, no label at all, no moments."
-    with pytest.raises(DataError, match=said) as caught:
+    with pytest.raises(DataError) as caught:
         split_rows(sample.assign(**change), flights, seed=1)
-    assert "\n" not in str(caught.value)
+    assert re.search(said, caught.value.problems[0])
 
 
 def test_a_split_without_test_rows_is_refused(sample, flights):
     "All rows before the first moment of the test."
     early = sample[sample["departs_at"] < flights.split.test_from]
-    with pytest.raises(DataError, match="split.test_from: expected rows from 2013-07-01"):
+    with pytest.raises(DataError, match="rows of each label from 2013-07-01 .* on; got none$"):
         split_rows(early, flights, seed=1)
 
 
@@ -301,7 +369,7 @@ def test_too_few_rows_for_a_random_split_are_refused(birds, penguins):
     "In one line."
     with pytest.raises(DataError, match="expected at least 2 labelled rows of each label"):
         split_rows(birds.groupby("species").head(1), penguins, seed=1)
-    with pytest.raises(DataError, match="split.at_random: expected more rows"):
+    with pytest.raises(DataError, match="each label among the test rows; got none of"):
         split_rows(birds.groupby("species").head(2), penguins, seed=1)
 
 
@@ -334,14 +402,6 @@ def test_rows_without_time_are_one_window(birds, penguins):
     "Instead of an error: there is nothing to compare them with."
     windows = compare_windows(birds, penguins)
     assert list(windows.index) == ["all rows"] and windows["Adelie"].iloc[0] == 152 / 344
-
-
-def test_a_column_written_afterwards_stands_out(sample, flights):
-    "The delay at departure leads, far ahead of what is known before."
-    leaks = find_leaks(sample, flights)
-    assert leaks.index[0] == "departure_delay" and leaks["auc"].iloc[0] > 0.85
-    assert leaks.loc[leaks["known"] == "before", "auc"].max() < 0.7
-    assert flights.target.column not in leaks.index
 
 
 def test_a_hash_changes_with_one_byte(tmp_path):

@@ -31,7 +31,16 @@ from mlprod.package import (
     open_session,
     run_model,
 )
-from mlprod.train import ESTIMATORS, Trained, encode_train, make_estimator
+from mlprod.train import (
+    CLASSIFIERS,
+    ESTIMATORS,
+    REGRESSORS,
+    Trained,
+    encode_train,
+    fit_estimator,
+    make_estimator,
+    score_matrix,
+)
 
 N_ROWS = 1500
 FEWER = dict.fromkeys(("hist_gradient_boosting", "calibrated"), {"max_iter": 30})  # quick
@@ -92,7 +101,7 @@ def contract(root):
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 @pytest.mark.parametrize("n_labels", [2, 3])
-@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_each_estimator_of_the_table_says_the_same_as_onnx(name, n_labels, contract):
     "Scores within 1e-6 and no decision flips, on rows that training did not see."
     model = fit(make_estimator(name, FEATURES, 1, **FEWER.get(name, {})), n_labels, name)
@@ -104,6 +113,32 @@ def test_each_estimator_of_the_table_says_the_same_as_onnx(name, n_labels, contr
     assert agreement.rows == N_ROWS and agreement.flips == 0
     assert agreement.difference < 1e-6
     assert convert_model(model) == written
+
+
+def fit_amounts(name: str) -> Trained:
+    "Fit a regressor to amounts of some thousands."
+    matrix, fewer = make_matrix(1), {"max_iter": 30} if name == "hist_gradient_boosting" else {}
+    risk = np.nan_to_num(matrix[:, 2]) * 500 + matrix[:, 0] + (matrix[:, 1] - 1.5e9) / 5e4
+    amounts = 2000 + 300 * risk
+    estimator = make_estimator(name, FEATURES, 1, "regression", **fewer)
+    estimator = fit_estimator(name, estimator, matrix, amounts)
+    scores = score_matrix(estimator, matrix)
+    return Trained(name, estimator, FEATURES, [], {}, 1, scores, amounts)
+
+
+@pytest.mark.parametrize("name", REGRESSORS)
+def test_each_regressor_says_the_same_as_onnx_alone_and_in_any_batch(name, contract):
+    "Amounts within a millionth of their size, no decision flips, the same bits in every batch."
+    model = fit_amounts(name)
+    threshold = choose_threshold(model.held_out[:, 0], 0.1)
+
+    agreement = check_parity(model, convert_model(model), make_matrix(2), threshold, contract)
+
+    assert agreement.rows == N_ROWS and agreement.flips == 0
+    assert agreement.difference < 2e-6
+    assert_same_bits(model, make_matrix(2))
+    errors = np.abs(model.score(make_matrix(1))[:, 0] - model.held_out_labels)
+    assert errors.mean() < 0.9 * np.abs(model.held_out_labels - model.held_out_labels.mean()).mean()
 
 
 SIZES = [2, 3, 7, 15, 16, 17, 31, 33, 64, 100, 257, 1000]  # around what vector units hold
@@ -124,7 +159,7 @@ def assert_same_bits(model: Trained, matrix: np.ndarray) -> None:
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 @pytest.mark.parametrize("n_labels", [2, 3])
-@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_a_row_has_the_same_bits_alone_and_in_any_batch(name, n_labels):
     "Whatever order the processor adds in; with missing values and numbers beyond 2^24."
     model = fit(make_estimator(name, FEATURES, 1, **FEWER.get(name, {})), n_labels, name)
@@ -144,7 +179,7 @@ def project(request, root):
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
-@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_the_rows_of_each_project_have_the_same_bits_alone_and_in_any_batch(name, project):
     "One request or a file of rows: the logged score can be computed again, bit by bit."
     features, names, matrix, labels, rows = project

@@ -19,7 +19,8 @@ from make_artifacts import fetch, serving
 from mlprod.app.model import FILES, load_artifact, read_pointer
 from mlprod.app.rows import check_rows
 from mlprod.generate import generate_app
-from mlprod.package import hash_bytes, name_version, promote, roll_back, to_json
+from mlprod.package import hash_bytes, name_version, to_json
+from mlprod.service import promote, roll_back
 
 JSON = {"Content_Type": "application/json"}
 SIGNED = (*FILES, "manifest.json")
@@ -79,6 +80,7 @@ import json, os, signal, sys, time
 from pathlib import Path
 from mlprod.app.model import FILES
 from mlprod.package import *
+from mlprod.service import *
 source = Path(sys.argv[1])
 files = {name: (source / name).read_bytes() for name in FILES}
 manifest = json.loads((source / "manifest.json").read_bytes())

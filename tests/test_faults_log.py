@@ -16,6 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import msgspec
+import numpy as np
 import pytest
 from make_artifacts import fetch, serving
 
@@ -37,28 +38,39 @@ ROW = Row("JFK", 61, "N14228")
 CONTRACT = {
     "project": "toy",
     "columns": {"origin": {}, "age": {"personal": True}, "tail": {}},
+    "target": {"labels": ["on time", "late"]},
     "life": {},
 }
+SCORE = {"name": "score", "place": -1, "ordered": True, "edges": [0, 0.5, 1], "counts": [0] * 5}
 ARTIFACT = SimpleNamespace(
-    version="v1", contract=CONTRACT, features=SimpleNamespace(columns=("origin", "age"))
+    version="v1",
+    contract=CONTRACT,
+    threshold=0.4,
+    reference={"rows": 0, "columns": [SCORE]},
+    features=SimpleNamespace(columns=("origin", "age")),
 )
 PROCESS = """
 import sys, time, secrets
 from types import SimpleNamespace
 import msgspec
+import numpy as np
 from mlprod.app.log import Log, first_id
 
 Row = msgspec.defstruct("Row", [("origin", str)])
-contract = {"project": "toy", "columns": {"origin": {}}, "life": {}}
+labels = ["on time", "late"]
+contract = {"project": "toy", "columns": {"origin": {}}, "target": {"labels": labels}, "life": {}}
+score = {"name": "score", "place": -1, "ordered": True, "edges": [0, 0.5, 1], "counts": [0] * 5}
 artifact = SimpleNamespace(
-    version="v1", contract=contract, features=SimpleNamespace(columns=("origin",))
+    version="v1", contract=contract, features=SimpleNamespace(columns=("origin",)),
+    threshold=0.4, reference={"rows": 0, "columns": [score]},
 )
 
 def answer(log, size):
     request = first_id(time.time()) + secrets.token_hex(4)
     ids = [f"{request}-{n}" for n in range(size)]
     predictions = [SimpleNamespace(id=id, score=0.5, decision="act") for id in ids]
-    log.write(artifact, predictions, [Row("JFK")] * size, 20 * size)
+    arrays = np.zeros((size, 1), "float32"), np.full((size, 2), 0.5, "float32")
+    log.write(artifact, predictions, [Row("JFK")] * size, 20 * size, *arrays)
     return ids[0]
 """
 places = count()
@@ -68,6 +80,13 @@ def predict(size=1):
     "Predictions and their rows."
     ids = [f"{first_id(time.time())}{next(places):08x}-{place}" for place in range(size)]
     return [SimpleNamespace(id=id, score=0.5, decision="act") for id in ids], [ROW] * size
+
+
+def write(log, artifact, predictions, rows, n_bytes):
+    "Leave predictions to a log, with a matrix and scores."
+    scores = [[1 - prediction.score, prediction.score] for prediction in predictions]
+    matrix = np.zeros((len(rows), 2), "float32")
+    log.write(artifact, predictions, rows, n_bytes, matrix, np.array(scores, "float32"))
 
 
 def start(code, *arguments, **pipes):
@@ -134,14 +153,14 @@ def test_logs_that_make_the_file_at_the_same_instant_lose_nothing(tmp_path):
     for number in range(10):
         path, barrier = tmp_path / f"{number}.sqlite", threading.Barrier(6)
 
-        def write(path=path, barrier=barrier):
+        def open_at_once(path=path, barrier=barrier):
             barrier.wait()
             with logging_to(path, every=0.001) as log:
-                log.write(ARTIFACT, *predict(), 20)
+                write(log, ARTIFACT, *predict(), 20)
             return log.lost
 
         with ThreadPoolExecutor(6) as threads:
-            lost = [each.result() for each in [threads.submit(write) for _ in range(6)]]
+            lost = [each.result() for each in [threads.submit(open_at_once) for _ in range(6)]]
         assert (sum(lost), len(lines_of(path))) == (0, 6)
 
 
@@ -149,20 +168,20 @@ def test_a_locked_log_holds_nothing_up_and_is_caught_up_with(tmp_path):
     "While another process holds the lock requests go on; what has room waits, the rest is counted."
     path = tmp_path / "log.sqlite"
     open_log(path, "toy").close()
-    with logging_to(path, room=500 * (20 + 400 + 300 + 2 * 32)) as log:
-        log.write(ARTIFACT, *predict(), 20)
+    with logging_to(path, room=500 * (20 + 400 + 300 + 2 * 32 + 16)) as log:
+        write(log, ARTIFACT, *predict(), 20)
         wait_until(lambda: lines_of(path))
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("begin exclusive")
             for _ in range(800):
-                log.write(ARTIFACT, *predict(), 20)
+                write(log, ARTIFACT, *predict(), 20)
             wait_until(lambda: log.problem)
             with pytest.raises(LogError, match="the log cannot be written"):
                 log.label("toy", [("a", "late")])
             assert "locked" in log.problem and log.lost == 300
             other.execute("rollback")
         wait_until(lambda: log.problem is None)
-        log.write(ARTIFACT, *predict(), 20)
+        write(log, ARTIFACT, *predict(), 20)
     ids = [line["id"] for line in lines_of(path)]
     assert log.lost == 300 and len(ids) == len(set(ids)) == 1 + 500 + 1
 
@@ -236,13 +255,13 @@ def test_a_corrupt_log_is_lost_at_once_and_repaired_by_replacing_it(spoil, tmp_p
     path = tmp_path / "log.sqlite"
     spoil(path)
     with logging_to(path) as log:
-        log.write(ARTIFACT, *predict(3), 60)
+        write(log, ARTIFACT, *predict(3), 60)
         wait_until(lambda: log.lost)
         assert log.lost == 3 and log.problem
         with pytest.raises(LogError):
             log.label("toy", [("a", "late")])
         path.rename(tmp_path / "spoilt")
-        log.write(ARTIFACT, *predict(3), 60)
+        write(log, ARTIFACT, *predict(3), 60)
         wait_until(lambda: log.problem is None)
     assert log.lost == 3 and len(lines_of(path)) == 3
 
@@ -252,11 +271,11 @@ def test_a_missing_folder_is_lost_and_each_loss_is_reported(tmp_path):
     losses = []
     with logging_to(tmp_path / "no" / "log.sqlite", on_lost=losses.append) as log:
         for _ in range(20):
-            log.write(ARTIFACT, *predict(2), 40)
+            write(log, ARTIFACT, *predict(2), 40)
         wait_until(lambda: log.lost == 40)
         (tmp_path / "no").mkdir()
-        log.write(ARTIFACT, *predict(), 20)
-    log.write(ARTIFACT, *predict(), 20)  # a request that comes too late
+        write(log, ARTIFACT, *predict(), 20)
+    write(log, ARTIFACT, *predict(), 20)  # a request that comes too late
     assert sum(losses) == log.lost == 41
     assert len(lines_of(tmp_path / "no" / "log.sqlite")) == 1
 
@@ -303,7 +322,7 @@ def test_a_log_belongs_to_one_project(tmp_path):
     penguins = SimpleNamespace(**vars(ARTIFACT))
     penguins.contract = CONTRACT | {"project": "penguins", "life": {"keep_days": 10}}
     with logging_to(path) as log:
-        log.write(penguins, *predict(2), 40)
+        write(log, penguins, *predict(2), 40)
         wait_until(lambda: log.lost == 2)
         assert log.problem == "log.sqlite: expected the log of penguins, got that of toy"
         with pytest.raises(LogError, match="expected the log of penguins, got that of toy"):
@@ -314,12 +333,12 @@ def test_a_log_belongs_to_one_project(tmp_path):
 def test_what_waits_is_bounded_in_bytes(tmp_path):
     "Few large requests are counted like many small ones; one that is too large is lost alone."
     with logging_to(tmp_path / "log.sqlite", every=60, room=1_000_000) as log:
-        log.write(ARTIFACT, *predict(5000), 5)
+        write(log, ARTIFACT, *predict(5000), 5)
         assert log.lost == 5000, "rows take memory, however short their text is"
         for _ in range(10):
-            log.write(ARTIFACT, *predict(1), 300_000)
+            write(log, ARTIFACT, *predict(1), 300_000)
         assert log.lost == 5000 + 7
-        log.write(ARTIFACT, *predict(100), 2_000)
+        write(log, ARTIFACT, *predict(100), 2_000)
     assert log.lost == 5007 and len(lines_of(tmp_path / "log.sqlite")) == 103
 
 
@@ -327,7 +346,7 @@ def test_a_hundred_thousand_rows_at_once_are_written(tmp_path):
     "In one transaction, if there is room for them."
     predictions, rows = predict(100_000)
     with logging_to(tmp_path / "log.sqlite", room=2**26) as log:
-        log.write(ARTIFACT, predictions, rows, 2_000_000)
+        write(log, ARTIFACT, predictions, rows, 2_000_000)
     assert log.lost == 0 and len(lines_of(tmp_path / "log.sqlite")) == 100_000
 
 
@@ -337,7 +356,7 @@ def test_each_row_is_written_or_counted_also_while_the_log_is_closed(tmp_path):
 
     def ask():
         while not stop.is_set():
-            log.write(ARTIFACT, *predict(), 20)
+            write(log, ARTIFACT, *predict(), 20)
             next(sent)
 
     with ThreadPoolExecutor(4) as threads:
@@ -355,9 +374,9 @@ def test_the_thread_outlives_any_mistake(tmp_path):
     broken = SimpleNamespace(**vars(ARTIFACT))
     broken.contract = {"project": "toy", "life": {}}
     with logging_to(tmp_path / "log.sqlite") as log:
-        log.write(broken, *predict(3), 60)
+        write(log, broken, *predict(3), 60)
         wait_until(lambda: log.lost == 3)
-        log.write(ARTIFACT, *predict(), 20)
+        write(log, ARTIFACT, *predict(), 20)
     assert log.lost == 3 and len(lines_of(tmp_path / "log.sqlite")) == 1
 
 
@@ -368,7 +387,7 @@ def test_scores_come_back_to_the_bit(tmp_path):
         predictions, rows = predict(len(scores))
         for prediction, score in zip(predictions, scores, strict=True):
             prediction.score = score
-        log.write(ARTIFACT, predictions, rows, 100)
+        write(log, ARTIFACT, predictions, rows, 100)
     assert [line["score"] for line in lines_of(tmp_path / "log.sqlite")] == scores
 
 
@@ -377,7 +396,7 @@ def test_only_what_the_contract_allows_is_stored(tmp_path):
     open_log(tmp_path / "log.sqlite", "toy").close()
     with logging_to(tmp_path / "log.sqlite") as log:
         predictions, _ = predict()
-        log.write(ARTIFACT, predictions, [Row("JFK", "born in 1951", "N14228")], 60)
+        write(log, ARTIFACT, predictions, [Row("JFK", "born in 1951", "N14228")], 60)
         wait_until(lambda: lines_of(tmp_path / "log.sqlite"))
         stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert b"JFK" in stored and b"1951" not in stored and b"N14228" not in stored
@@ -392,7 +411,7 @@ def fill(path, ages):
     for number, days in enumerate(ages):
         at = now - 86_400 * days
         lines.append((f"{first_id(at)}{number:08x}-0", at, "v", "{}", 0.5, "act"))
-    with closing(open_log(path, "toy")) as log:
+    with closing(open_log(path, "toy")) as log, log:
         write_lines(log, lines)
 
 
@@ -412,7 +431,7 @@ def test_too_many_bytes_are_purged_oldest_first(tmp_path):
     "The file stops growing, and the newest predictions stay."
     fill(tmp_path / "log.sqlite", range(40_000, 0, -1))
     with logging_to(tmp_path / "log.sqlite", most_bytes=1_000_000) as log:
-        log.write(ARTIFACT, *predict(), 20)
+        write(log, ARTIFACT, *predict(), 20)
         wait_until(lambda: len(lines_of(tmp_path / "log.sqlite")) == 10_001)
     ages = [(time.time() - line["at"]) / 86_400 for line in lines_of(tmp_path / "log.sqlite")]
     assert 9_999 < max(ages) < 10_001
@@ -431,10 +450,11 @@ def test_a_batch_is_written_whole_or_not_at_all(tmp_path):
     "Also when the last of many lines fails."
     with closing(open_log(tmp_path / "log.sqlite", "toy")) as log:
         lines = [(f"{n:016x}", 0.0, "v", "{}", 0.5, "act") for n in range(1200)]
-        with pytest.raises(sqlite3.IntegrityError):
+        with pytest.raises(sqlite3.IntegrityError), log:
             write_lines(log, [*lines, lines[0]])
         assert lines_of(tmp_path / "log.sqlite") == []
-        write_lines(log, lines)
+        with log:
+            write_lines(log, lines)
         assert len(lines_of(tmp_path / "log.sqlite")) == 1200
 
 
@@ -443,7 +463,7 @@ def test_a_label_is_written_once_whoever_reports_it(tmp_path):
     path = tmp_path / "log.sqlite"
     with logging_to(path) as log, logging_to(path) as other:
         (first, second), rows = predict(2)
-        log.write(ARTIFACT, [first, second], rows, 40)
+        write(log, ARTIFACT, [first, second], rows, 40)
         log.label("toy", [(first.id, "late")])
         other.label("toy", [(first.id, "late")])
         with pytest.raises(LabelConflict, match="'late' as before, got 'on time'"):
@@ -502,7 +522,7 @@ def test_a_log_that_is_locked_while_it_is_closed_is_waited_for_and_then_lost(tmp
             timer = threading.Timer(seconds, other.execute, ["rollback"])
             timer.start()
             with logging_to(path) as log:
-                log.write(ARTIFACT, *predict(), 20)
+                write(log, ARTIFACT, *predict(), 20)
             timer.cancel()
             timer.join()
         assert log.lost == lost

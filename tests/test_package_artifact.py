@@ -1,9 +1,9 @@
 """An artifact is written once, named after its content, promoted and taken back."""
 
+import dataclasses
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 
@@ -11,42 +11,52 @@ import numpy as np
 import onnx
 import pytest
 from ruamel.yaml import YAML
+from tables import write_few, write_groups, write_series
 
+from mlprod.app.drift import make_reference
+from mlprod.app.model import load_artifact
+from mlprod.consistency import find_blanks
 from mlprod.contract import read_contract
 from mlprod.data import hash_file, read_rows, split_rows
 from mlprod.frames import encode_frame
+from mlprod.gate import judge_model
 from mlprod.package import (
     FILES,
     LatencyError,
     ParityError,
     SizeError,
     VersionError,
+    check_parity,
     convert_model,
     hash_bytes,
     list_versions,
     name_version,
     plain,
-    promote,
     quoted,
-    read_pointer,
-    roll_back,
+    run_model,
     save_artifact,
     write_card,
 )
 from mlprod.report import evaluate_model, make_report
-from mlprod.train import train_baseline, train_model
+from mlprod.train import ESTIMATORS, train_baseline, train_model
 
 
 def make_parts(root, name):
     "A contract, a model, its report, the hash of the data and the test matrix."
-    contract = read_contract(root / f"data/{name}/contract.yaml")
-    path = root / "data" / name / (contract.data.sample or contract.data.rows)
-    train_rows, test_rows = split_rows(read_rows(path, contract), contract, seed=1)
-    model = train_model("logistic", train_rows, contract, seed=1)
-    report = evaluate_model(
-        model, train_baseline(train_rows, contract, seed=1), test_rows, contract
-    )
-    return contract, model, report, hash_file(path), encode_frame(test_rows, model.features)[0]
+    path = root / f"data/{name}/contract.yaml"
+    data = read_contract(path).data
+    return make_parts_of(path, path.parent / (data.sample or data.rows))
+
+
+def make_parts_of(path, rows_file):
+    "The same of a contract and a file of rows, wherever they are."
+    contract = read_contract(path)
+    train_rows, test_rows = split_rows(read_rows(rows_file, contract), contract, seed=1)
+    name = "logistic" if contract.target.labels else "ridge"
+    model = train_model(name, train_rows, contract, seed=1)
+    baseline = train_baseline(train_rows, contract, seed=1)
+    report = evaluate_model(model, baseline, test_rows, contract)
+    return contract, model, report, hash_file(rows_file), encode_frame(test_rows, model.features)[0]
 
 
 @pytest.fixture(scope="module", params=["flights", "penguins"])
@@ -67,12 +77,14 @@ def save(parts, folder, **changed):
         "report": report,
         "rows_hash": rows_hash,
         "test_matrix": matrix,
+        "reference": {"rows": len(matrix)},
+        "verdict": judge_model(report, contract, override="few rows, for tests"),
     }
     return save_artifact(**(known | changed), folder=folder)
 
 
 def test_an_artifact_is_complete_and_its_hashes_hold(parts, tmp_path):
-    "Five files; the manifest names hash, libraries, data and seed; its name is its content's."
+    "Seven files; the manifest names hash, libraries, data and seed; its name is its content's."
     contract, model, report, rows_hash, _ = parts
     saved = save(parts, tmp_path / "artifacts" / contract.project)
 
@@ -222,7 +234,7 @@ def empty_places(page, path="") -> list[str]:
 def test_the_card_is_filled(parts):
     "Its front matter is YAML without an empty field, and no line of it is half a sentence."
     contract, _, report, rows_hash, _ = parts
-    card = write_card(report, contract, rows_hash)
+    card = write_card(report, contract, rows_hash, judge_model(report, contract))
     head = front_matter(card)
 
     assert {
@@ -267,7 +279,8 @@ def test_nothing_from_the_contract_can_break_out_of_the_card(penguins, text):
     contract, _, report, rows_hash, _ = penguins
     decision = contract.decision.model_copy(update={"owner": text, "action": text})
     changed = contract.model_copy(update={"title": text, "question": text, "decision": decision})
-    card, calm = (write_card(report, each, rows_hash) for each in (changed, contract))
+    verdict = judge_model(report, contract, override=text)
+    card, calm = (write_card(report, each, rows_hash, verdict) for each in (changed, contract))
     head = front_matter(card)
 
     assert set(head) == set(front_matter(calm))
@@ -301,79 +314,7 @@ def test_a_card_with_a_field_that_nobody_filled_is_an_error(penguins, monkeypatc
 
     monkeypatch.setattr(package.resources, "files", lambda name: Template())
     with pytest.raises(UndefinedError):
-        write_card(penguins[2], penguins[0], "x")
-
-
-@pytest.fixture
-def three(penguins, tmp_path):
-    "A folder with three versions."
-    return tmp_path, [save(penguins, tmp_path, rows_hash=letter * 64).name for letter in "abc"]
-
-
-def test_promote_and_roll_back(three):
-    "The pointer names the version and the one before; back and forth."
-    folder, (a, b, _) = three
-    assert read_pointer(folder) == {"version": None, "previous": None}
-    assert promote(folder, a) == {"version": a, "previous": None}
-    assert promote(folder, b) == {"version": b, "previous": a}
-    assert promote(folder, b) == {"version": b, "previous": a}, "twice is once"
-    assert roll_back(folder) == {"version": a, "previous": b}
-    assert json.loads((folder / "in_service.json").read_text()) == {"version": a, "previous": b}
-    assert sorted(each.name for each in folder.iterdir()) == sorted(
-        [*list_versions(folder), "in_service.json"]
-    )
-
-
-def test_there_is_nothing_to_roll_back_to_at_first(three):
-    "In one line, and the pointer stays."
-    folder, (a, *_) = three
-    for _ in range(2):
-        with pytest.raises(VersionError, match="roll back: expected a previous version; got none"):
-            roll_back(folder)
-        promote(folder, a)
-    assert read_pointer(folder)["version"] == a
-
-
-def test_an_unknown_version_is_refused_with_the_nearest(three):
-    "Also a path out of the folder."
-    folder, (a, *_) = three
-    with pytest.raises(VersionError, match=f"did you mean '{a}'"):
-        promote(folder, a[:-2] + "zz")
-    for wrong in ("", ".", "..", "../x", "in_service.json", "/etc", f"./{a}", f"{a}/"):
-        with pytest.raises(VersionError, match="version: expected one that was saved; got"):
-            promote(folder, wrong)
-    assert not (folder / "in_service.json").exists()
-
-
-@pytest.mark.parametrize("name", [*FILES, "manifest.json"])
-@pytest.mark.parametrize("damage", ["flipped", "cut", "gone"])
-def test_a_damaged_version_is_not_promoted(three, name, damage):
-    "What is in service stays."
-    folder, (a, b, _) = three
-    promote(folder, a)
-    content = (folder / b / name).read_bytes()
-    if damage == "gone":
-        (folder / b / name).unlink()
-    else:
-        bad = (
-            content[:-5]
-            if damage == "cut"
-            else content[:40] + bytes([content[40] ^ 1]) + content[41:]
-        )
-        (folder / b / name).write_bytes(bad)
-
-    with pytest.raises(VersionError):
-        promote(folder, b)
-    assert read_pointer(folder) == {"version": a, "previous": None}
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", "{}", '{"version": "a"}'])
-def test_a_damaged_pointer_is_said_to_be_one(three, content):
-    "In one line, and promoting is refused until somebody has looked."
-    folder, _ = three
-    (folder / "in_service.json").write_text(content)
-    with pytest.raises(VersionError, match="in_service.json: expected a version"):
-        read_pointer(folder)
+        write_card(penguins[2], penguins[0], "x", judge_model(penguins[2], penguins[0]))
 
 
 def test_versions_of_many_writers_at_once_are_whole(penguins, tmp_path):
@@ -392,63 +333,70 @@ def test_versions_of_many_writers_at_once_are_whole(penguins, tmp_path):
     assert {file.name: file.read_bytes() for file in (tmp_path / "one").iterdir()} == written
 
 
-SAVER = """
-import json, os, random, signal, sys, time
-from pathlib import Path
-from mlprod.package import *
-folder, source, when = Path(sys.argv[1]), Path(sys.argv[2]), random.Random(5)
-files = {name: (source / name).read_bytes() for name in FILES}
-manifest = json.loads((source / "manifest.json").read_bytes())
-
-def save_for_ever(number):
-    while True:
-        number += 1
-        manifest["rows"] = hash_bytes(str(number).encode())
-        manifest["version"] = name_version(manifest)
-        write_version(folder, manifest["version"], files | {"manifest.json": to_json(manifest)})
-        promote(folder, manifest["version"])
-
-for kill in range(10):
-    saver = os.fork()
-    if saver == 0:
-        save_for_ever(kill * 100_000)
-    while not (folder / "in_service.json").exists():
-        time.sleep(0.001)
-    time.sleep(when.uniform(0.0, 0.08))
-    os.kill(saver, signal.SIGKILL)
-    assert os.waitstatus_to_exitcode(os.waitpid(saver, 0)[1]) == -signal.SIGKILL
-    check_version(folder, read_pointer(folder)["version"])
-for version in list_versions(folder):
-    check_version(folder, version)
-print(len(list_versions(folder)))
-"""
+@pytest.fixture(scope="module")
+def series(tmp_path_factory):
+    "The folder of a project whose target is an amount, and its parts."
+    path = write_series(tmp_path_factory.mktemp("series"))
+    return path.parent, make_parts_of(path, path.parent / "rows.parquet")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no fork, no SIGKILL")
-def test_killed_at_any_moment_what_is_in_service_is_whole(penguins, tmp_path, root):
-    "SIGKILL while saving and promoting, ten times: the pointer is there, and its version is sound."
-    source = save(penguins, tmp_path / "source")
-    done = subprocess.run(
-        [sys.executable, "-c", SAVER, str(tmp_path / "served"), str(source)],
-        capture_output=True, text=True, timeout=200, env=os.environ | {"PYTHONPATH": str(root)},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 1
+def test_amounts_are_packaged_as_labels_are(series, tmp_path):
+    "One score a row, in the target's unit, equal to scikit-learn's; the manifest has the interval."
+    contract, model, report, _, matrix = series[1]
+    artifact = load_artifact(save(series[1], tmp_path, reference=reference_of(series[1])))
+    scores = artifact.score(matrix)
+    assert scores.shape == (len(matrix), 1) and scores.dtype == "float32"
+    assert np.allclose(scores, model.score(matrix), rtol=1e-6, atol=0)
+    assert artifact.interval == report.interval > 0
+    assert artifact.threshold == contract.decision.threshold
 
 
-def test_a_version_of_another_project_is_neither_saved_nor_promoted(penguins, root, tmp_path):
-    "The folder stays as it was, and the line names both projects."
-    folder, flights = tmp_path / "flights", make_parts(root, "flights")
-    promote(folder, save(flights, folder).name)
-    before = sorted(folder.rglob("*")), read_pointer(folder)
+def reference_of(parts):
+    "What the app compares live rows with."
+    contract, model, _, _, matrix = parts
+    return make_reference(
+        matrix, model.score(matrix), contract.model_dump(mode="json", by_alias=True)
+    )
 
-    expected = "^flights: expected a version of flights, as those there; got one of penguins: "
-    with pytest.raises(VersionError, match=expected):
-        save(penguins, folder)
-    assert (sorted(folder.rglob("*")), read_pointer(folder)) == before
 
-    other = save(penguins, tmp_path / "penguins")
-    shutil.copytree(other, folder / other.name)
-    with pytest.raises(VersionError, match=expected):
-        promote(folder, other.name)
-    assert read_pointer(folder) == before[1]
+@pytest.mark.parametrize(
+    "name", [name for name in ESTIMATORS if name not in ("logistic", "calibrated")]
+)
+def test_every_estimator_of_amounts_agrees_with_its_onnx(series, name):
+    "The difference is divided by the usual size of the amounts; a row alone scores the same."
+    folder, (contract, _, _, _, matrix) = series
+    train_rows, _ = split_rows(read_rows(folder / "rows.parquet", contract), contract, seed=1)
+    model = train_model(name, train_rows, contract, seed=1)
+    written = convert_model(model)
+    assert check_parity(model, written, matrix, None, contract).difference < 1e-6
+    alone = np.concatenate([run_model(written, row[None]) for row in matrix[:20]])
+    assert (alone == run_model(written, matrix[:20])).all()
+
+
+def test_parity_of_amounts_is_relative_to_their_size(series):
+    "A model of other amounts is refused, and so is the same one where amounts are a millionth."
+    contract, model, _, _, matrix = series[1]
+    written = convert_model(model)
+    smaller = dataclasses.replace(model, held_out_labels=model.held_out_labels / 1e6)
+    assert check_parity(model, written, matrix, None, contract).difference < 1e-6
+    with pytest.raises(ParityError, match="expected scores within 1e-05 of their size"):
+        check_parity(smaller, written, matrix, None, contract)
+
+
+@pytest.mark.parametrize("write", [write_series, write_groups, write_few])
+def test_the_card_of_every_kind_of_project_is_filled(write, tmp_path):
+    "Amounts, groups, few rows, nothing named: no blank, and better only where it is shown."
+    path = write(tmp_path)
+    contract, _, report, rows_hash, _ = make_parts_of(path, path.parent / "rows.parquet")
+    verdict = judge_model(report, contract, override="so that it serves")
+    card = write_card(report, contract, rows_hash, verdict)
+    assert find_blanks(card) == [] and empty_places(front_matter(card)) == []
+    assert ("so that it serves" in card) != verdict.passed
+    for line in [*report.doubts, *report.unexamined, *verdict.failures]:
+        assert plain(line) in card, line
+    assert ("better than the baseline's by" in card) == any(
+        advantage.more_than_noise for advantage in report.advantages
+    )
+    assert "better by -" not in card and "None" not in card
+    unit = contract.target_unit if contract.task == "regression" else None
+    assert unit is None or f"± {report.interval:.4g} {unit}" in card

@@ -17,7 +17,7 @@ from make_artifacts import BROWSER, HOME, fetch, make_artifact, serving
 from mlprod.app.app import create_app
 from mlprod.app.errors import POLICY
 from mlprod.app.model import Prediction
-from mlprod.app.pages import explain_field, read_field, write_field
+from mlprod.app.pages import explain_field, read_field, write_field, write_figures
 from mlprod.app.rows import Problem, make_column
 from mlprod.generate import generate_app
 from mlprod.package import render_card
@@ -175,9 +175,10 @@ def test_digits_tell_a_score_from_its_threshold(client, score, threshold, shown)
     artifact = artifact_of(app)
     decision = "act" if score >= threshold else "leave"
     with app.test_request_context("/"):
+        artifact = replace(artifact, threshold=threshold)
         page = render_template(
-            "form.html", artifact=replace(artifact, threshold=threshold), fields=[], bars=[],
-            answer=Prediction("id", score, decision),
+            "form.html", artifact=artifact, fields=[], bars=[],
+            answer=Prediction("id", score, decision), figures=write_figures(artifact, score),
         )  # fmt: skip
     assert f"Score {shown}: " in page
 

@@ -8,14 +8,18 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+import tables
+from sklearn.metrics import mean_absolute_error, r2_score, roc_auc_score
 
-from mlprod.contract import read_contract
+from mlprod.choose import train_sampled
+from mlprod.contract import METRICS, read_contract
 from mlprod.data import read_rows, split_rows
 from mlprod.evaluate import count_ranks, rank_scores
+from mlprod.frames import encode_frame
 from mlprod.report import (
     MOST_DRAWN,
     Advantage,
+    Metrics,
     NotApplicable,
     ReportError,
     Scored,
@@ -23,13 +27,12 @@ from mlprod.report import (
     describe_advantage,
     evaluate_model,
     list_broken_limits,
+    list_plots,
+    main_metric,
     make_report,
     measure_calibration,
     measure_rows,
-    plot_calibration,
-    plot_capacity,
     plot_slices,
-    plot_value,
     read_report,
     write_report,
     write_verdict,
@@ -39,16 +42,21 @@ from mlprod.train import train_baseline, train_model
 matplotlib.use("Agg")
 
 
-@pytest.fixture(scope="module", params=["flights", "penguins"])
-def project(request, root):
-    "A contract, models and test rows: two labels and time, three labels and missing values."
-    contract = read_contract(root / f"data/{request.param}/contract.yaml")
-    path = contract.data.sample or contract.data.rows
-    rows = read_rows(root / "data" / request.param / path, contract)
+def evaluate_project(path, name="ridge"):
+    "A contract, a model, its baseline and the test rows."
+    contract = read_contract(path)
+    rows = read_rows(path.with_name(contract.data.sample or contract.data.rows), contract)
     train_rows, test_rows = split_rows(rows, contract, seed=1)
-    model = train_model("logistic", train_rows, contract, seed=1)
-    baseline = train_baseline(train_rows, contract, seed=1)
-    return contract, model, baseline, test_rows
+    model = train_model(name, train_rows, contract, seed=1)
+    return contract, model, train_baseline(train_rows, contract, seed=1), test_rows
+
+
+@pytest.fixture(scope="module", params=["flights", "penguins", "progression"])
+def project(request, root, tmp_path_factory):
+    "Two labels and time, three labels and missing values, an amount."
+    if request.param == "progression":
+        return evaluate_project(tables.write_amounts(tmp_path_factory.mktemp("amounts")))
+    return evaluate_project(root / f"data/{request.param}/contract.yaml", "logistic")
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +133,8 @@ def test_three_labels_have_no_capacity_and_the_report_says_why(project, report):
         report.curve,
     ]
     figures += [report.metrics.precision_at_capacity, report.base_rate]
+    if report.task == "regression":
+        pytest.skip("an amount has a capacity here")
 
     assert [isinstance(each, NotApplicable) for each in figures] == [three] * len(figures)
     if three:
@@ -176,9 +186,9 @@ def test_a_figure_that_is_no_finite_number_is_refused(report, wrong):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("field", ["slices", "calibration", "behaviours", "advantages", "features"])
+@pytest.mark.parametrize("field", ["calibration", "advantages", "features"])
 def test_empty_lists_are_refused(report, field):
-    "A report without slices has not looked."
+    "There is always something to say of them."
     with pytest.raises(ReportError, match=f"report: {field}: expected "):
         make_report(report.model_dump(mode="json") | {field: []})
 
@@ -207,6 +217,8 @@ def test_what_breaks_the_contract_is_listed(project, report):
     "Floors, slices and behaviours, each in one line with its place."
     contract, *_ = project
     page = report.model_dump(mode="json")
+    if report.task == "regression":
+        pytest.skip("its limits are ceilings")
     page["metrics"]["auc"] = 0.5
     floor = next(iter(contract.limits.slices.floors))
     page["slices"] = [part | {"judged": number == 0} for number, part in enumerate(page["slices"])]
@@ -227,19 +239,26 @@ def test_what_breaks_the_contract_is_listed(project, report):
 def test_a_floor_for_a_figure_that_there_is_not_is_broken(project, report):
     "Nobody may pass a limit by having no figure."
     contract, *_ = project
-    page = report.model_dump(mode="json")
-    page["metrics"]["lift_over_baseline"] = {"reason": "nobody looked"}
+    page, metric = report.model_dump(mode="json"), "lift_over_baseline"
+    page["metrics"]["mae" if report.task == "regression" else metric] = {"reason": "nobody looked"}
 
     broken = list_broken_limits(make_report(page), contract)
 
     assert any(line.endswith("got none (nobody looked)") for line in broken)
 
 
-def test_every_plot_can_be_drawn(report):
-    "Also where there is nothing to draw: then it says why."
-    for plot in (plot_calibration, plot_capacity, plot_value, plot_slices):
+def test_every_plot_that_is_listed_shows_something(report):
+    "There are no empty axes: what has nothing to show is not listed."
+    several = len(report.labels) > 2
+    names = [plot.__name__ for plot in list_plots(report)]
+    assert names == ["plot_calibration"] if several else names[0] == "plot_capacity"
+    metric = "mae" if report.task == "regression" else "accuracy"
+    for plot in [*list_plots(report), lambda report: plot_slices(report, metric)]:
         plot(report)
-        assert matplotlib.pyplot.gca().get_title(loc="left").endswith("?")
+        axes = matplotlib.pyplot.gca()
+        assert axes.get_title(loc="left").endswith("?")
+        assert any(len(line.get_xdata()) for line in axes.get_lines())
+        assert axes.get_xlabel()
         matplotlib.pyplot.close("all")
 
 
@@ -258,13 +277,14 @@ def test_the_threshold_comes_from_held_out_scores_and_not_from_the_test_rows(pro
     contract, model, baseline, test_rows = project
     if contract.decision.capacity is None:
         pytest.skip("three labels")
-    other = replace(model, held_out=model.held_out * [1, 0.5])
+    other = replace(model, held_out=model.held_out * 0.5)
 
     moved = evaluate_model(other, baseline, test_rows, contract)
 
     assert moved.decision.threshold == pytest.approx(report.decision.threshold / 2, abs=1e-5)
     assert moved.decision.selected > report.decision.selected
-    assert moved.metrics == report.metrics
+    same = {"coverage"} if report.task == "regression" else set()  # the interval moves with them
+    assert moved.metrics.model_dump(exclude=same) == report.metrics.model_dump(exclude=same)
 
 
 def test_the_value_is_gain_less_cost(project, report):
@@ -273,6 +293,8 @@ def test_the_value_is_gain_less_cost(project, report):
     if contract.decision.value is None:
         assert isinstance(report.decision.value, NotApplicable)
         return
+    if report.task == "regression":
+        pytest.skip("its hits are amounts")
     value, acted = contract.decision.value, 1000 * contract.decision.capacity
     for precision, got in [
         (report.metrics.precision_at_capacity, report.decision.value),
@@ -356,15 +378,19 @@ def test_the_verdict_says_what_worth_limits_and_failures(project, report):
     contract, *_ = project
     verdict = write_verdict(report, contract)
 
-    assert list(verdict) == ["What it is", "What it is worth", "Its limits", "Where it fails"]
+    keys = ["What it is", "What it is worth", "Its limits", "Where it fails"]
+    assert list(verdict)[:4] == keys
+    assert ("Not examined" in verdict) == bool(report.unexamined)
     assert f"{report.rows:,} rows" in verdict["What it is"]
-    main = "precision_at_capacity" if len(report.labels) == 2 else "accuracy"
-    assert f"{getattr(report.metrics, main):.1%}" in verdict["What it is worth"]
-    assert f"{getattr(report.baseline, main):.1%}" in verdict["What it is worth"]
+    main = main_metric(report)
+    assert main == main_metric(contract)
+    form = ".4g" if main == "mae" else ".1%"
+    for metrics in (report.metrics, report.baseline):
+        assert f"{getattr(metrics, main):{form}}" in verdict["What it is worth"]
     kept = not list_broken_limits(report, contract)
     assert ("keeps every limit" in verdict["Its limits"]) == kept
-    floor = next(iter(contract.limits.slices.floors))
-    judged = [getattr(part.metrics, floor) for part in report.slices if part.judged]
+    floor = next(iter(contract.limits.slices.floors), None)
+    judged = [getattr(part.metrics, floor) for part in report.slices if part.judged and floor]
     assert not judged or f"{min(judged):.3f}" in verdict["Where it fails"]
     few = sum(not part.judged for part in report.slices)
     assert (f"{few} of {len(report.slices)} groups" in verdict["Where it fails"]) == (few > 0)
@@ -382,22 +408,22 @@ def test_a_broken_limit_is_in_the_verdict(project, report):
     "With what was expected and what came."
     contract, *_ = project
     page = report.model_dump(mode="json")
-    page["metrics"]["auc"] = 0.5
+    page["metrics"] |= {"auc": 0.5, "mae": 100.5}
     limits = write_verdict(make_report(page), contract)["Its limits"]
-    assert "breaks" in limits and "got 0.5" in limits
+    assert "breaks" in limits and "got 0.5" in limits.replace("100.5", "0.5")
 
 
 @pytest.mark.parametrize(
     "difference, low, high, words",
     [
-        (0.08, 0.05, 0.1, "0.080 better than the baseline's (95% of the resamples: +0.050 to"),
-        (0.01, -0.02, 0.04, "which is no more than noise"),
-        (-0.08, -0.1, -0.05, "0.080 worse than the baseline's"),
-        (0.0, 0.0, 0.0, "accuracy is the baseline's"),
+        (0.08, 0.05, 0.1, "better than the baseline's by 0.080 (95% of the resamples: +0.050 to"),
+        (0.01, -0.02, 0.04, "not shown to be better than the baseline's (95% of the resamples: -0"),
+        (-0.08, -0.1, -0.05, "worse than the baseline's by 0.080"),
+        (0.0, 0.0, 0.0, "not shown to be better"),
     ],
 )
-def test_what_is_worse_than_the_baseline_is_called_worse(difference, low, high, words):
-    "Nobody is better by a negative number."
+def test_better_is_said_only_where_the_interval_says_so(difference, low, high, words):
+    "And nobody is better by a negative number."
     advantage = Advantage(
         metric="accuracy", difference=difference, low=low, high=high, more_than_noise=low > 0
     )
@@ -409,7 +435,8 @@ def test_of_many_groups_the_plot_shows_the_lowest_that_are_judged(report):
     page = report.model_dump(mode="json")
     part = page["slices"][0]
     page["slices"] = [
-        part | {"value": f"{n:04}", "judged": n >= 5}
+        part
+        | {"value": f"{n:04}", "judged": n >= 5}
         | {"metrics": part["metrics"] | {"auc": n / 2000}}
         for n in range(1500)
     ]
@@ -423,13 +450,108 @@ def test_of_many_groups_the_plot_shows_the_lowest_that_are_judged(report):
     assert "the lowest 40 of 1,500 groups" in axes.get_xlabel()
 
 
-def test_where_there_is_nothing_to_draw_there_are_no_axes(project, report):
-    "The reason stands there instead."
-    if len(report.labels) == 2:
-        pytest.skip("there is something to draw")
-    for plot in (plot_capacity, plot_value):
-        plot(report)
-        axes = matplotlib.pyplot.gca()
-        assert not axes.axison
-        assert axes.texts[0].get_text() == "three labels: no single one to act on"
-        matplotlib.pyplot.close("all")
+def test_amounts_have_errors_and_labels_have_not(project, report):
+    "Each metric that makes no sense says why."
+    contract, model, _, test_rows = project
+    amount = report.task == "regression"
+    errors = [report.metrics.mae, report.metrics.r2, report.metrics.coverage, report.interval]
+    assert [isinstance(each, NotApplicable) for each in errors] == [not amount] * 4
+    assert isinstance(report.metrics.auc, NotApplicable) == amount
+    if amount:
+        truth = test_rows[contract.target.column].to_numpy()
+        predicted = model.score(encode_frame(test_rows, model.features)[0])[:, 0]
+        assert report.metrics.mae == pytest.approx(mean_absolute_error(truth, predicted), abs=1e-5)
+        assert report.metrics.r2 == pytest.approx(r2_score(truth, predicted), abs=1e-5)
+        assert report.metrics.bias == pytest.approx((predicted - truth).mean(), abs=1e-5)
+        within = (np.abs(predicted - truth) <= report.interval + 1e-6).mean()
+        assert report.metrics.coverage == pytest.approx(within)
+        assert 0.8 < report.metrics.coverage <= 1
+        lift = report.baseline.mae / report.metrics.mae
+        assert report.metrics.lift_over_baseline == pytest.approx(lift, abs=1e-4)
+        assert report.unit == "points" and report.labels == [] and report.label_shares == {}
+        assert main_metric(report) == "mae" and report.advantages[-1].more_than_noise
+
+
+def test_an_amount_is_worth_its_mean_in_the_top(tmp_path):
+    "The gain is for each unit of the target, less the cost of acting."
+    contract, model, baseline, test_rows = evaluate_project(tables.write_amounts(tmp_path))
+    report = evaluate_model(model, baseline, test_rows, contract)
+    scores = model.score(encode_frame(test_rows, model.features)[0])[:, 0]
+    n_top = contract.decision.capacity * len(test_rows)
+    order = np.argsort(-scores)
+    weights = np.clip(n_top - np.arange(len(order)), 0, 1)
+    mean = np.average(test_rows["target"].to_numpy()[order], weights=weights)
+    value = contract.decision.value
+    expected = 1000 * contract.decision.capacity * (value.gain * mean - value.cost)
+    assert report.decision.value == pytest.approx(expected, abs=0.1)
+    assert report.decision.value > report.decision.baseline_value > report.decision.random_value
+
+
+def test_a_threshold_of_the_contract_is_the_threshold(tmp_path):
+    "Then no capacity is needed, and what acting selects follows from it."
+    contract, model, baseline, test_rows = evaluate_project(tables.write_series(tmp_path))
+    report = evaluate_model(model, baseline, test_rows, contract)
+    scores = model.score(encode_frame(test_rows, model.features)[0])[:, 0]
+    assert report.decision.threshold == contract.decision.threshold == 110
+    assert report.decision.selected == pytest.approx((scores >= 110).mean())
+    assert report.decision.precision > test_rows["sales"].mean()
+    assert isinstance(report.decision.capacity, NotApplicable)
+    assert isinstance(report.curve, NotApplicable)
+
+
+def test_few_test_rows_are_a_doubt_and_never_a_success(tmp_path):
+    "Six rows and an AUC of 1.000 say little, and the verdict says so."
+    contract, model, baseline, test_rows = evaluate_project(tables.write_few(tmp_path), "logistic")
+    report = evaluate_model(model, baseline, test_rows, contract)
+    assert len(test_rows) == 6
+    assert report.doubts[0].startswith("too few test rows: 3 of short, 3 of long")
+    assert "too few test rows" in write_verdict(report, contract)["What to doubt"]
+    assert {what.partition(":")[0] for what in report.unexamined} == {
+        "groups of rows", "behaviour", "the decision",
+        "whether the model is good enough",
+    }  # fmt: skip
+
+
+def test_intervals_draw_whole_days(root):
+    "Rows of one day are alike, so the interval is wider than that of single rows."
+    contract, model, baseline, test_rows = evaluate_project(
+        root / "data/flights/contract.yaml", "logistic"
+    )
+    by_rows = contract.model_copy(
+        update={"split": contract.split.model_copy(update={"by": None, "at_random": 0.5})}
+    )
+    days = evaluate_model(model, baseline, test_rows, contract).advantages[0]
+    rows = evaluate_model(model, baseline, test_rows, by_rows).advantages[0]
+    assert days.difference == rows.difference
+    assert days.low != rows.low and days.high != rows.high
+
+
+def test_a_sampled_model_is_a_doubt_with_its_interval(root):
+    "The report says how many rows trained, and what twice the rows brought."
+    contract = read_contract(root / "data/flights/contract.yaml")
+    rows = read_rows(root / "data/flights/sample.parquet", contract)
+    train_rows, test_rows = split_rows(rows, contract, seed=1)
+    model, learned, sampling = train_sampled("random_forest", train_rows, contract, 1, seconds=0.8)
+    report = evaluate_model(
+        model, train_baseline(learned, contract, 1), test_rows, contract, sampling
+    )
+    assert report.sampled == len(learned) < len(train_rows)
+    said = f"trained on {len(learned):,} of {len(train_rows):,} rows"
+    assert any(said in doubt and "95% of the resamples" in doubt for doubt in report.doubts)
+
+
+def test_ceilings_are_kept_from_above(project, report):
+    "Of a bias, its size counts."
+    contract, *_ = project
+    limits = contract.limits.model_copy(update={"floors": {}, "ceilings": {"bias": 2.0}})
+    contract = contract.model_copy(update={"limits": limits, "behaviour": []})
+    page = report.model_dump(mode="json")
+    for bias, kept in ((1.9, True), (-1.9, True), (2.1, False), (-2.1, False)):
+        page["metrics"]["bias"] = bias
+        broken = list_broken_limits(make_report(page), contract)
+        assert (not any("ceilings.bias" in line for line in broken)) == kept
+
+
+def test_every_metric_has_its_place():
+    "What a contract can limit is what a report measures."
+    assert set(METRICS) == set(Metrics.model_fields)

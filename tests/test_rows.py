@@ -109,8 +109,8 @@ def test_no_category_fills_the_log():
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ("2024-05-31T18:00:00", "type"),
-        ("2024-05-31", "type"),
+        ("2024-03-10T02:30:00", "type"),
+        ("31.05.2024", "type"),
         ("2024-02-30T18:00:00Z", "type"),
         ("18:00Z", "type"),
         ("", "type"),
@@ -125,8 +125,8 @@ def test_no_category_fills_the_log():
         ("0001-01-01T00:00:00+14:00", "range"),
     ],
 )
-def test_a_moment_without_offset_or_out_of_range_is_refused(value, reason):
-    "Also where the calendar ends."
+def test_a_moment_that_no_clock_showed_or_out_of_range_is_refused(value, reason):
+    "Also where the calendar ends, and in the hour that clocks leave out in spring."
     text, found = find_refusal(value, "at")
     assert found == reason
     assert "from 1971-01-01T00:00Z to 2100-01-01T00:00Z, got " in text
@@ -148,6 +148,46 @@ def test_a_moment_is_read_on_the_clock_of_its_zone(moment, precision):
     in_utc = moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
     if not moment.utcoffset() % timedelta(minutes=1):
         assert encode([GOOD | {"at": in_utc}])[0].tobytes() == matrix.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("2024-05-31", "2024-05-31T00:00-04:00"),
+        ("2024-05-31 18:00", "2024-05-31T18:00-04:00"),
+        ("2024-12-31T18:00:00.5", "2024-12-31T18:00:00.5-05:00"),
+        ("2024-11-03T01:30", "2024-11-03T01:30-04:00"),  # shown twice; the second is -05:00
+    ],
+)
+def test_a_moment_without_offset_is_local_time(text, meant):
+    "A plain date is its midnight; of an hour that clocks show twice, the first is meant."
+    zone = ZoneInfo("America/New_York")
+    column = make_column("at", SPECS["at"])
+    assert read_value(text, column).astimezone(UTC) == datetime.fromisoformat(meant).astimezone(UTC)
+    assert read_value(text, column).tzinfo == zone
+
+
+def test_whole_numbers_and_booleans_are_categories_where_the_contract_lists_some():
+    "They are known by their text, and 1.0 is 1; a column of names refuses them."
+    column = make_column("class", PLAIN | {"kind": "category", "values": ["1", "true", "10", "2"]})
+    for value, code in [(1, 0), ("1", 0), (1.0, 0), (10, 1), (2, 2), ("true", 3), (True, 3)]:
+        assert read_value(value, column) == code
+    assert [read_value(value, column) for value in ("1.0", 7, False)] == [UNKNOWN] * 3
+    for value in (1.5, math.nan, math.inf, 2**64, [1], b"1"):
+        with pytest.raises(ValueRefused):
+            read_value(value, column)
+    spec = PLAIN | {"kind": "category", "values": ["1", "true"]}
+    features = read_features({"features": ["c"], "columns": {"c": spec}})
+    sent = b'[{"c": 1}, {"c": 1.0}, {"c": true}, {"c": false}]'
+    matrix, unknown = encode_rows(features.decoder.decode(sent), features)
+    assert matrix[:, 0].tolist() == [0, 0, 1, UNKNOWN]
+    assert [str(problem) for problem in unknown] == ["row 4: c: unknown category false"]
+
+
+def test_the_order_in_the_contract_does_not_change_a_code():
+    "A list in the order of a file may hold the answer; codes are places among the sorted values."
+    listed = [make_column("shop", SPECS["shop"] | {"values": values}) for values in ("cab", "abc")]
+    assert listed[0].codes == listed[1].codes == {"a": 0, "b": 1, "c": 2}
 
 
 def test_a_moment_in_the_hour_that_comes_twice_is_compared_exactly():

@@ -24,7 +24,8 @@ import mlprod
 from mlprod import data, score
 from mlprod.app.app import create_app
 from mlprod.app.model import InService
-from mlprod.score import BLANKS, ScoreError, number_records, score_table
+from mlprod.app.rows import read_value
+from mlprod.score import BLANKS, ScoreError, number_records, read_texts, score_table
 
 ROOT = Path(mlprod.__file__).resolve().parent.parent
 ARTIFACTS = ROOT / "app" / "artifacts"
@@ -474,3 +475,14 @@ def test_a_million_rows_take_little_more_memory_than_a_hundred_thousand(tmp_path
     assert (used[1_000_000] - used[100_000]) * unit < 100e6
     scores = pq.read_table(tmp_path / "out.parquet", columns=["score"])["score"].to_numpy()
     assert np.array_equal(scores[:5000], scores[-5000:])
+
+
+def test_moments_without_offset_are_local(tmp_path):
+    "A whole column at once reads what one by one would: gaps, the hour that comes twice, none."
+    column = FLIGHTS.features.columns["departs_at"]
+    texts = ["2013-07-05T18:30", "2013-07-05", "2013-11-03 01:30:00", "2013-12-01T05:00:00.250"]
+    more = ["2013-03-10T02:30", "2013-07-05T18:30Z"]  # on no clock; with an offset after all
+    values, problems = read_texts(pa.array([*texts, *more]), column)
+    assert values[:4].tolist() == [read_value(text, column).astimezone(dt.UTC) for text in texts]
+    assert [problem.row for problem in problems] == [5] and pd.isna(values[4])
+    assert values[5].isoformat() == "2013-07-05T18:30:00+00:00"

@@ -1,26 +1,23 @@
 """What lesson 04 promises, at its edges."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
+import tables
 
 from mlprod.contract import read_contract
-from mlprod.data import DataError, read_rows, sort_rows, split_rows
+from mlprod.data import DataError, read_rows, sort_rows, split_rows, take_labels
 from mlprod.frames import encode_frame
 from mlprod.train import (
-    ESTIMATORS,
+    CLASSIFIERS,
+    REGRESSORS,
     TrainError,
-    compare_models,
-    list_runs,
     make_estimator,
     make_folds,
     measure_precision,
-    record_run,
+    measure_scores,
     train_baseline,
     train_model,
-    tune_model,
 )
 
 
@@ -41,7 +38,7 @@ def flights(root):
     return contract, split_rows(rows, contract, seed=1)[0]
 
 
-@pytest.mark.parametrize("name", ["baseline", *ESTIMATORS])
+@pytest.mark.parametrize("name", ["baseline", *CLASSIFIERS])
 def test_every_estimator_gives_probabilities_and_repeats_to_the_bit(project, name):
     "Two labels or three, missing values or none: each row sums to 1, and twice is the same."
     contract, train, test = project
@@ -69,7 +66,8 @@ def test_unknown_and_missing_categories_get_a_score(project, name):
     "Codes that training never saw are probabilities like others."
     contract, train, _ = project
     model = (
-        train_baseline(train, contract, 1) if name == "baseline"
+        train_baseline(train, contract, 1)
+        if name == "baseline"
         else train_model(name, train, contract, 1)
     )
     matrix, _ = encode_frame(train.head(2), model.features)
@@ -110,9 +108,9 @@ def test_the_order_of_the_rows_does_not_matter_in_time(flights):
 @pytest.mark.parametrize(
     ("delay", "said"),
     [
-        (0.0, "target late: expected at least 5 train rows of each label; got 0 of 'late'"),
-        (99.0, "target late: expected at least 5 train rows of each label; got 0 of 'on time'"),
-        (np.nan, "target late: expected at least 5 train rows of each label; got 0 of 'on time'"),
+        (0.0, "target late: expected at least 2 train rows of each label; got 0 of 'late'"),
+        (99.0, "target late: expected at least 2 train rows of each label; got 0 of 'on time'"),
+        (np.nan, "target late: expected at least 2 train rows of each label; got 0 of 'on time'"),
     ],
 )
 def test_a_single_label_cannot_be_learned(flights, delay, said):
@@ -182,28 +180,6 @@ def test_parameters_reach_the_innermost_estimator(flights):
     assert make_estimator("calibrated", features, 1, max_iter=7).estimator.max_iter == 7
 
 
-def test_models_are_compared_with_the_baseline_first(project):
-    "Every figure is finite, and an unknown name is refused before anything is trained."
-    contract, train, _ = project
-    compared = compare_models(train, contract, ["logistic"], 1)
-    assert list(compared.index) == ["baseline", "logistic"]
-    assert np.isfinite(compared).all(axis=None)
-    assert (compared["auc_lowest"] <= compared["auc"]).all()
-    with pytest.raises(TrainError, match="did you mean 'logistic'"):
-        compare_models(train, contract, ["logistics"], 1)
-
-
-def test_tuning_returns_parameters_that_train(project):
-    "The best of the grid, and every try in the table."
-    contract, train, _ = project
-    best, tries = tune_model("logistic", train, contract, {"C": [0.01, 1.0]}, 1)
-    assert best["C"] == tries["C"].iloc[0] and len(tries) == 2
-    assert tries["auc"].is_monotonic_decreasing
-    train_model("logistic", train, contract, 1, best)
-    with pytest.raises(TrainError, match="did you mean"):
-        tune_model("logistic", train, contract, {"max_itr": [1]}, 1)
-
-
 def test_ties_at_the_capacity_are_drawn_fairly():
     "The order of the rows decides nothing."
     labels, scores = np.array([0, 1, 1, 0]), np.array([0.5, 0.5, 0.5, 0.5])
@@ -211,64 +187,109 @@ def test_ties_at_the_capacity_are_drawn_fairly():
         assert measure_precision(labels[order], scores, 0.5) == 0.5
 
 
-def record(folder, **more):
-    "Record a run of no importance."
-    metrics = {"auc": np.float64(0.6)}
-    return record_run(folder, "logistic", {"C": 1.0}, metrics, "ab", 1, 0.5, **more)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    "A function that reads a project of tests/tables.py: its contract, train rows and test rows."
+    folder, known = tmp_path_factory.mktemp("tables"), {}
+
+    def make(write):
+        if write not in known:
+            path = write(folder)
+            contract = read_contract(path)
+            rows = read_rows(path.with_name(contract.data.rows), contract)
+            known[write] = contract, *split_rows(rows, contract, seed=1)
+        return known[write]
+
+    return make
 
 
-def test_a_run_is_recorded_with_all_that_repeats_it(tmp_path):
-    "Parameters, metrics, the rows' hash, versions, seconds, seed."
-    record(tmp_path / "new" / "folder", note=np.arange(2))
-    run = list_runs(tmp_path / "new" / "folder").iloc[0]
-    assert run["metrics.auc"] == 0.6 and run["parameters.C"] == 1.0 and run["seed"] == 1
-    assert run["rows_hash"] == "ab" and run["seconds"] == 0.5 and run["note"] == [0, 1]
-    assert run["libraries.scikit-learn"] and run["python"] and run["at"].endswith("Z")
+@pytest.mark.parametrize("name", ["baseline", *REGRESSORS])
+def test_every_regressor_beats_the_mean_and_repeats_to_the_bit(made, name):
+    "Scores are one column of amounts, and the same twice."
+    contract, train, test = made(tables.write_amounts)
+
+    def run():
+        if name == "baseline":
+            return train_baseline(train, contract, 1)
+        return train_model(name, train, contract, 1)
+
+    model, again = run(), run()
+    matrix, _ = encode_frame(test, model.features)
+    amounts = take_labels(test, contract)
+    error = measure_scores(amounts, model.score(matrix), contract)["mae"]
+
+    assert model.score(matrix).shape == (len(test), 1) and model.labels == []
+    assert error < 0.95 * np.abs(amounts - train["target"].mean()).mean()
+    assert model.held_out.tobytes() == again.held_out.tobytes()
+    assert model.held_out.shape == (len(train), 1) and len(model.held_out_labels) == len(train)
 
 
-def test_a_torn_last_line_costs_only_itself(tmp_path):
-    "Runs before it and after it are readable, wherever the line was torn."
-    path = tmp_path / "runs.jsonl"
-    record(tmp_path)
-    line = path.read_bytes()
-    for length in (1, len(line) // 2, len(line) - 1):
-        path.write_bytes(line + line[:length])
-        assert len(list_runs(tmp_path)) == (2 if length == len(line) - 1 else 1)
-        record(tmp_path)
-        assert len(list_runs(tmp_path)) == (3 if length == len(line) - 1 else 2)
+def test_a_baseline_in_the_unit_of_the_target_is_itself_the_prediction(made):
+    "The last value: tomorrow will be like a week ago."
+    contract, train, test = made(tables.write_series)
+    model = train_baseline(train, contract, 1)
+    matrix, _ = encode_frame(test, model.features)
+    assert np.allclose(model.score(matrix)[:, 0], test["sales_7_days_before"], rtol=1e-6)
 
 
-def test_half_a_character_is_torn_too(tmp_path):
-    "Bytes that are no text do not hide the other runs."
-    record(tmp_path)
-    with open(tmp_path / "runs.jsonl", "ab") as file:
-        file.write(b'{"model": "\xc3')
-    record(tmp_path)
-    assert len(list_runs(tmp_path)) == 2
+def test_a_baseline_of_groups_is_the_mean_of_each(made):
+    "Also of a weekday; a category that nobody has seen gets a finite amount."
+    contract, train, _ = made(tables.write_series)
+    by_weekday = contract.model_copy(update={"baseline": "day.weekday"})
+    model = train_baseline(train, by_weekday, 1)
+    matrix, _ = encode_frame(train, model.features)
+    means = train["sales"].groupby(matrix[:, 0]).transform("mean")
+    assert np.allclose(model.score(matrix)[:, 0], means, atol=0.01)
+    contract, train, _ = made(tables.write_amounts)
+    by_sex = train_baseline(train, contract.model_copy(update={"baseline": "sex"}), 1)
+    matrix, _ = encode_frame(train.head(2), by_sex.features)
+    matrix[:, by_sex.features.names.index("sex")] = -1
+    assert np.isfinite(by_sex.score(matrix)).all()
 
 
-def test_a_figure_that_is_no_number_is_not_recorded(tmp_path):
-    "JSON has no NaN, and a run without figures says nothing."
-    with pytest.raises(TrainError, match="expected finite numbers"):
-        record_run(tmp_path, "logistic", {}, {"auc": float("nan")}, "ab", 1, 0.5)
-    assert not (tmp_path / "runs.jsonl").exists()
+def test_without_a_baseline_the_rule_is_the_same_for_every_row(made):
+    "The share of each label, or the mean."
+    for write, feature in ((tables.write_few, "kind"), (tables.write_amounts, "target")):
+        contract, train, test = made(write)
+        model = train_baseline(train, contract.model_copy(update={"baseline": None}), 1)
+        scores = model.score(encode_frame(test, model.features)[0])
+        assert (scores == scores[0]).all()
+        values = train[feature] if contract.task == "regression" else train[feature] == "long"
+        assert scores[0, -1] == pytest.approx(values.mean())
 
 
-def test_what_is_no_record_is_no_run(tmp_path):
-    "JSON can also be a number, nothing, or a list."
-    (tmp_path / "runs.jsonl").write_bytes(b'7\nnull\n["mlp"]\n\n')
-    record(tmp_path)
-    assert list(list_runs(tmp_path)["model"]) == ["logistic"]
+def test_folds_of_groups_keep_each_group_on_one_side(made):
+    "A customer whose rows are learned from is not scored."
+    contract, train, _ = made(tables.write_groups)
+    rows = sort_rows(train, contract)
+    folds = make_folds(rows, contract, seed=1)
+    customers = rows["customer"].to_numpy()
+    assert len(folds) == 5
+    for learn, score in folds:
+        assert not set(customers[learn]) & set(customers[score])
 
 
-def test_no_runs_are_an_empty_table(tmp_path):
-    "Instead of an error."
-    assert isinstance(list_runs(tmp_path), pd.DataFrame) and list_runs(tmp_path).empty
+def test_copies_of_a_row_are_in_one_fold(made):
+    "Else the model has seen the answer of the rows that judge it."
+    contract, train, _ = made(tables.write_few)
+    rows = pd.concat([train, train], ignore_index=True)
+    for learn, score in make_folds(rows, contract, seed=1):
+        assert not set(rows["length"].iloc[learn]) & set(rows["length"].iloc[score])
 
 
-def test_every_line_of_the_runs_is_json(tmp_path):
-    "Other tools read the file too."
-    for _ in range(3):
-        record(tmp_path)
-    lines = (tmp_path / "runs.jsonl").read_text().splitlines()
-    assert [json.loads(line)["model"] for line in lines] == ["logistic"] * 3
+def test_few_rows_make_fewer_folds(made):
+    "As many as the rarest label has rows; below two, training is refused."
+    contract, train, _ = made(tables.write_few)
+    rare = train[train["kind"] == "short"].head(3)
+    few = pd.concat([train[train["kind"] == "long"], rare])
+    assert len(make_folds(few, contract, seed=1)) == 3
+    with pytest.raises(DataError, match="at least 2 train rows of each label; got 1 of 'short'"):
+        make_folds(few.iloc[:-2], contract, seed=1)
+
+
+@pytest.mark.parametrize(("name", "task"), [("logistic", "regression"), ("linear", "binary")])
+def test_an_estimator_of_another_task_is_refused(made, name, task):
+    "With the names that there are."
+    features = train_baseline(made(tables.write_few)[1], made(tables.write_few)[0], 1).features
+    with pytest.raises(TrainError, match=f"estimator: expected one of .*; got '{name}'"):
+        make_estimator(name, features, 1, task)

@@ -65,10 +65,10 @@ def name_leak(feature, target, columns):
         return "a column available before the decision"
     return ""
 
-# exercise 3: decision.value: expected a capacity with it
+# exercise 3: decision.value: expected a capacity or a threshold with it
 repairs = {"columns.age.may_be_missing": True, "columns.postcode.personal": True}
 
-# exercise 3: expected less than 1; got 50
+# exercise 3: expected a number less than 1; got 50
 repairs = {"decision.capacity": 50, "columns.age.may_be_missing": True, "columns.postcode.personal": True}
 
 # exercise 3: promises more than two people can do
@@ -90,3 +90,11 @@ repairs = {
 repairs = {"decision.capacity": 0.125, "columns.postcode.personal": True} | {
     f"columns.{name}.may_be_missing": True for name in ("age", "postcode", "starts_at", "days_ahead")
 }
+
+# exercise 1: no distance is 1000000000000000000000000000000000000000 miles
+def is_of_kind(value, kind):
+    if kind == "number":
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
+    if kind == "moment":
+        return isinstance(value, datetime) and value.tzinfo is not None
+    return isinstance(value, str)

@@ -80,72 +80,51 @@ def take_labels(rows, contract):
     return values.map(codes).to_numpy(dtype="float64", na_value=np.nan)
 
 
-# exercise 2: the hunt for leaks has a leak
-def score_alone(values, labels, half, n_labels):
-    groups = pd.factorize(values, use_na_sentinel=False)[0]
-    counts = np.zeros((groups.max() + 1, n_labels))
-    np.add.at(counts, (groups, labels), 1)
-    overall = counts.sum(axis=0) / len(labels)
-    shares = (counts + 20 * overall) / (counts.sum(axis=1, keepdims=True) + 20)
-    return shares[groups[half:]]
+# exercise 1: two texts may have one label, and a text may have none
+def take_labels(rows, contract):
+    target = contract.target
+    values = rows[target.column]
+    if target.above is not None or not target.labels:
+        numbers = values.astype("float64")
+        refuse(values, ~np.isinf(numbers), "a finite number")
+        return numbers.to_numpy() if not target.labels else np.where(numbers.isna(), np.nan, numbers > target.above)
+    texts = write_texts(values)
+    refuse(values, texts.isin(target.labels) | values.isna(), f"one of {', '.join(target.labels)}", target.labels)
+    return texts.map({label: code for code, label in enumerate(target.labels)}).to_numpy(dtype="float64")
 
 
-# exercise 2: who looks at later rows knows the future
-def score_alone(values, labels, half, n_labels):
-    table = pd.crosstab(values.fillna("nothing").to_numpy(), labels)
-    overall = table.sum() / len(labels)
-    shares = (table + 20 * overall).div(table.sum(axis=1) + 20, axis=0)
-    return shares.loc[values.fillna("nothing")].to_numpy()[half:]
+# exercise 1: expected the minutes -7.5, 0, NaN and 16
+def take_labels(rows, contract):
+    target = contract.target
+    values = rows[target.column]
+    if values.dtype.kind == "f":
+        numbers = values.astype("float64")
+        refuse(values, ~np.isinf(numbers), "a finite number")
+        return np.where(numbers.isna(), np.nan, numbers > (target.above or 0))
+    words = target.words or {label: label for label in target.labels}
+    texts = write_texts(values)
+    refuse(values, texts.isin(words) | values.isna(), f"one of {', '.join(words)}", words)
+    return texts.map({text: target.labels.index(word) for text, word in words.items() if word}).to_numpy()
 
 
-# exercise 2: nothing divided by nothing
-def score_alone(values, labels, half, n_labels):
-    groups = pd.factorize(values, use_na_sentinel=False)[0]
-    counts = np.zeros((groups.max() + 1, n_labels))
-    np.add.at(counts, (groups[:half], labels[:half]), 1)
-    with np.errstate(all="ignore"):
-        return (counts / counts.sum(axis=1, keepdims=True))[groups[half:]]
+# exercise 2: expected rows that the contract allows
+corrections = {(2, "body_mass"): "3900"}
+changes = {"columns.sex.may_be_missing": True}
 
+# exercise 2: row 4 was weighed three times
+corrections = {(2, "body_mass"): "3900", (4, "body_mass"): "5250", (7, "bill_length"): "50.0"}
+changes = {"columns.sex.may_be_missing": True}
 
-# exercise 2: add the twenty rows to every group
-def score_alone(values, labels, half, n_labels):
-    groups = pd.factorize(values, use_na_sentinel=False)[0]
-    counts = np.zeros((groups.max() + 1, n_labels))
-    np.add.at(counts, (groups[:half], labels[:half]), 1)
-    overall = counts.sum(axis=0) / half
-    counts[counts.sum(axis=1) == 0] = overall
-    return (counts / counts.sum(axis=1, keepdims=True))[groups[half:]]
+# exercise 2: nobody knows the sex in rows 6 and 9
+corrections = {
+    (2, "body_mass"): "3900", (7, "bill_length"): "50.0", (6, "sex"): "male", (9, "sex"): "female",
+}
+changes = {"columns.body_mass.range": [2000, 9000]}
 
+# exercise 2: weighed in kilograms: expected 3900 grams
+corrections = {(7, "bill_length"): "50.0"}
+changes = {"columns.body_mass.range": [1, 9000], "columns.sex.may_be_missing": True}
 
-# exercise 2: the number that missing values get as a group
-def score_alone(values, labels, half, n_labels):
-    groups = pd.factorize(values)[0]
-    counts = np.zeros((groups.max() + 1, n_labels))
-    np.add.at(counts, (groups[:half], labels[:half]), 1)
-    overall = counts.sum(axis=0) / half
-    shares = (counts + 20 * overall) / (counts.sum(axis=1, keepdims=True) + 20)
-    return shares[groups[half:]]
-
-
-# exercise 2: expected an array of shape (20, 3)
-def score_alone(values, labels, half, n_labels):
-    late = pd.Series(labels[:half]).groupby(values.to_numpy()[:half], dropna=False).agg(["sum", "size"])
-    overall = labels[:half].mean()
-    shares = (late["sum"] + 20 * overall) / (late["size"] + 20)
-    return shares.reindex(values[half:]).fillna(overall).to_numpy()
-
-
-# exercise 3: 2 of the 6 columns that you keep hold other values
-leaks = ["route_late"]
-
-# exercise 3: and has 0.60 in the evening before
-leaks = ["route_late"]
-
-# exercise 3: or misses a column known in time
-leaks = ["hour_late", "route_late", "speed", "clear"]
-
-# exercise 3: it leans on a leak
-leaks = ["speed", "clear"]
-
-# exercise 3: a table of nothing has no leaks
-leaks = ["weekday", "distance", "traffic", "hour_late", "route_late", "speed", "clear"]
+# exercise 2: so the next mistake of this kind will not be noticed
+corrections = {(2, "body_mass"): "3900", (7, "bill_length"): "50.0"}
+changes = {"columns.body_mass.range": [0, 9000], "columns.sex.may_be_missing": True}

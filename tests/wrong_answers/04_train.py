@@ -81,15 +81,3 @@ def measure_precision(labels, scores, capacity):
     lowest = np.sort(scores)[::-1][n_rows - 1]
     above, tied = scores > lowest, scores == lowest
     return float((labels[above].sum() + labels[tied].mean() * (n_rows - above.sum())) / n_rows)
-
-# exercise 3: asks for departure_delay, and nobody knows that
-in_service = "trees with the delay"
-
-# exercise 3: asks for precipitation, visibility, wind_speed
-in_service = "trees with the weather"
-
-# exercise 3: Look at how the folds were cut
-in_service = "trees with the day"
-
-# exercise 3: per 1,000 departures, 'logistic' brings
-in_service = "logistic"

@@ -1,4 +1,4 @@
-# Wrong answers to lesson 06, with a part of what a check says to each.
+# Wrong answers to lesson 06b, with a part of what a check says to each.
 
 # exercise 1: which way did the threshold go
 def floor_to_float32(thresholds):
@@ -40,15 +40,3 @@ in_manifest = ["project", "threshold", "files", "rows", "seed"]
 
 # exercise 2: expected keys of `monday`
 in_manifest = ["files", "threshold", "rows", "seed", "libraries", "model"]
-
-# exercise 3: you have just taken out of service
-evening = [("roll back",), ("promote", "October"), ("promote", "Monday")]
-
-# exercise 3: the duty manager rolls back, and Wednesday serves
-evening = [("promote", "Monday")]
-
-# exercise 3: expected the best version without the fault; got October
-evening = [("promote", "Monday"), ("promote", "October")]
-
-# exercise 3: promote', one of
-evening = ["roll back"]
