@@ -221,7 +221,7 @@ const onnx = (() => {
       roots: trees.map((tree, i) => i).filter((i) => i === 0 || trees[i] !== trees[i - 1]) };
   }
 
-  function climb(trees, row, sums) {
+  function climb(trees, row, sums) {  // sums: float32, in the order of the trees, so that ties stay ties
     for (let at of trees.roots) {
       while (trees.tests[at]) {
         const x = row[trees.features[at]];
@@ -238,13 +238,13 @@ const onnx = (() => {
     const one = labels === 2 && new Set(given.class_ids).size === 1;  // a weight for one label says both
     const positive = given.class_weights.every((weight) => weight >= 0);
     return (x) => {
-      const width = last(x.dims), y = empty(FLOAT, [x.dims[0], labels]), sums = new Float64Array(labels);
+      const width = last(x.dims), y = empty(FLOAT, [x.dims[0], labels]), sums = new Float32Array(labels);
       for (let i = 0; i < x.dims[0]; i++) {
         sums.fill(0);
         climb(trees, x.data.subarray(i * width, (i + 1) * width), sums);
-        let scores = Array.from(sums, (sum, label) => sum + (base[label] ?? 0));
+        let scores = Array.from(sums, (sum, label) => Math.fround(sum + (base[label] ?? 0)));
         if (one) {
-          const sum = sums[given.class_ids[0]] + (base.length === 1 ? base[0] : base[1] ?? 0);
+          const sum = Math.fround(sums[given.class_ids[0]] + (base.length === 1 ? base[0] : base[1] ?? 0));
           if (positive && transform === "NONE") scores = [1 - sum, sum];
           else scores = transform === "LOGISTIC" ? [logistic(-sum), logistic(sum)] : [-sum, sum];
         } else if (transform === "LOGISTIC") scores = scores.map(logistic);
@@ -259,11 +259,11 @@ const onnx = (() => {
     const trees = plantTrees(given, "target"), targets = given.n_targets ?? 1, base = given.base_values ?? [];
     const share = given.aggregate_function === "AVERAGE" ? trees.roots.length : 1;
     return (x) => {
-      const width = last(x.dims), y = empty(FLOAT, [x.dims[0], targets]), sums = new Float64Array(targets);
+      const width = last(x.dims), y = empty(FLOAT, [x.dims[0], targets]), sums = new Float32Array(targets);
       for (let i = 0; i < x.dims[0]; i++) {
         sums.fill(0);
         climb(trees, x.data.subarray(i * width, (i + 1) * width), sums);
-        sums.forEach((sum, target) => (y.data[i * targets + target] = sum / share + (base[target] ?? 0)));
+        sums.forEach((sum, target) => (y.data[i * targets + target] = Math.fround(sum / share) + (base[target] ?? 0)));
       }
       return [y];
     };
