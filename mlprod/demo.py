@@ -140,7 +140,9 @@ def write_demo(
     return to / FRAGMENT
 
 # %% ../nbs/workshop/demo.ipynb #demo0015
-def list_numbers(column: Column) -> Iterator[tuple[Any, Any]]:  # values, each with a code or a reason
+def list_numbers(
+    column: Column,
+) -> Iterator[tuple[Any, Any]]:  # values, each with a code or a reason
     "List numbers within the range of a column and beyond it, and what is no number."
     low, high = column.ends
     for value in (low, high, (low + high) / 2, nextafter(low, inf), nextafter(high, -inf)):
@@ -170,9 +172,10 @@ def list_categories(column: Column) -> Iterator[tuple[Any, Any]]:
 
 # %% ../nbs/workshop/demo.ipynb #demo0017
 PYTHON_ONLY = (  # formats of a moment that the page does not read; the offset is +02:00
-    "%Y%m%dT%H%M%S+0200", "%Y-%m-%dT%H%M+0200", "%G-W%V-%uT%H:%M:%S+02:00", "%Y-%m-%dT%H:%M:%S,25+02:00",
-    "%Y-%m-%dx%H:%M+02:00", "%Y-%m-%dT%H:%M +02:00", "%Y-%m-%dT%H:%M+0200", "%Y-%m-%dT%H:%M+02",
-    "%Y-%m-%dT%H+02:00", "%Y-%m-%dT%H:%M+01:60", "%Y-%m-%dT%H:%M:%S+02:00:00.0",
+    "%Y%m%dT%H%M%S+0200", "%Y-%m-%dT%H%M+0200", "%G-W%V-%uT%H:%M:%S+02:00",
+    "%Y-%m-%dT%H:%M:%S,25+02:00", "%Y-%m-%dx%H:%M+02:00", "%Y-%m-%dT%H:%M +02:00",
+    "%Y-%m-%dT%H:%M+0200", "%Y-%m-%dT%H:%M+02", "%Y-%m-%dT%H+02:00", "%Y-%m-%dT%H:%M+01:60",
+    "%Y-%m-%dT%H:%M:%S+02:00:00.0",
 )  # fmt: skip
 NO_MOMENTS = (
     "", "yesterday", "2024-02-30", "2023-02-29T10:00Z", "2024-13-01", "0000-01-01", "2024-05-31T",
@@ -202,7 +205,9 @@ def list_instants(column: Column) -> list[datetime]:  # in UTC
     return [each.astimezone(UTC) for each in instants if low <= each <= high]
 
 
-def list_moments(column: Column) -> Iterator[tuple[Any, Any]]:  # values, each with parts or a reason
+def list_moments(
+    column: Column,
+) -> Iterator[tuple[Any, Any]]:  # values, each with parts or a reason
     "List moments of a column in several formats, moments out of its range, and what is none."
     (low, high), zone, tick = column.ends, column.zone, timedelta(microseconds=1)
     for instant in list_instants(column):
@@ -259,8 +264,8 @@ def make_vectors(
         missing = MISSING if column.kind == "category" else None
         vectors.append({"column": name, "refused": "missing"})
         may_be_missing = contract["columns"][name]["may_be_missing"]
-        codes = {"codes": dict.fromkeys(read, missing)} if may_be_missing else {"refused": "missing"}
-        vectors.append({"column": name, "value": None} | codes)
+        nothing = {"codes": dict.fromkeys(read, missing)} if may_be_missing else {}
+        vectors.append({"column": name, "value": None} | (nothing or {"refused": "missing"}))
         for value, expected in LISTS[column.kind](column):
             vector = {"column": name, "value": value}
             if isinstance(expected, str):

@@ -59,7 +59,7 @@
 
   function drawField(column) {
     const id = `demo-field-${page.columns.indexOf(column)}`, described = `${id}-hint ${id}-problem`;
-    const common = { id, name: column.name, required: !column.optional, "aria-describedby": described };
+    const common = { id, "data-name": column.name, "aria-required": column.optional ? undefined : "true", "aria-describedby": described };
     const limits = column.kind === "moment" ? `; local time in ${column.zone}`
       : column.kind === "number" ? `; ${column.shown.join(" to ")}` : "";
     const hint = column.description + limits + (column.optional ? "; may stay empty" : "");
@@ -93,13 +93,13 @@
     const wrong = fields.filter((field, k) => {
       const column = page.columns[k], problem = problems.find((each) => each.column === column.name);
       document.getElementById(`${field.id}-problem`).textContent = problem ? explain(field.value, column, problem) : "";
-      field.toggleAttribute("aria-invalid", Boolean(problem));
       if (problem) field.setAttribute("aria-invalid", "true");
+      else field.removeAttribute("aria-invalid");
       return problem;
     });
     if (wrong.length) {
       const text = `${wrong.length} ${wrong.length === 1 ? "field needs" : "fields need"} another look`;
-      const names = wrong.map((field) => readable(field.name)).join(", ");
+      const names = wrong.map((field) => readable(field.dataset.name)).join(", ");
       find("answer").replaceChildren(say(text, "headline"), say(names));
       wrong[0].focus();
     }
