@@ -24,7 +24,7 @@ from markupsafe import Markup
 
 from .app.model import load_artifact
 from .app.pages import write_field
-from .app.rows import LONGEST, MISSING, UNKNOWN, Column, holds_numbers, make_column
+from .app.rows import LONGEST, MISSING, UNKNOWN, Column, holds_numbers
 from .app.rows import read_features, split_feature
 from .write import write_aside
 
@@ -43,7 +43,7 @@ def find_offset(zone: ZoneInfo, utc: int) -> int:  # utc: seconds since 1970
 
 def list_transitions(
     zone: ZoneInfo, first: datetime, last: datetime
-) -> list[list[int]]:  # moments in seconds since 1970, each with the offset from then on, in seconds
+) -> list[list[int]]:  # seconds since 1970, each with the offset from then on, in seconds
     "List a zone's offsets over a range of moments; the first entry says how it begins."
     low, high = (int((end - EPOCH).total_seconds()) for end in (first, last))
     start, end = max(CALENDAR[0], low - 2 * DAY), min(CALENDAR[1], high + 2 * DAY)

@@ -217,7 +217,8 @@ def test_the_form_answers_as_the_app_does(name, demos, browser):
     assert lines[0].lower() == answer.decision.lower()
     if name == "penguins":
         bars = "[...document.querySelectorAll('.demo-score')]"
-        assert browser.ask(f"{bars}.map((bar) => bar.getAttribute('width'))") == [f"{100 * score:.1f}%" for score in scores[0].tolist()]
+        widths = browser.ask(f"{bars}.map((bar) => bar.getAttribute('width'))")
+        assert widths == [f"{100 * score:.1f}%" for score in scores[0].tolist()]
     elif name == "progression":
         assert f"{answer.score:.0f} points" in lines[1] and "± 70 points" in lines[2]
     else:

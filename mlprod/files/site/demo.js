@@ -22,7 +22,8 @@
   // --- from rows to answers
 
   function start() {  // the model: matrix → scores of each row; fails for an operator that is not known
-    const bytes = Uint8Array.from(atob(page.model), (one) => one.charCodeAt(0));
+    const text = atob(page.model), bytes = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
     const run = onnx.load(bytes), width = page.features.length, labels = page.labels.length || 1;
     return (matrix) => {
       const n = matrix.length / width, { data } = n ? run(matrix, n, width) : { data: [] };
