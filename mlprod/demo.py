@@ -75,7 +75,7 @@ def describe_column(column: Column, spec: dict) -> dict[str, Any]:  # spec: what
         "shown": [write_field(end, column) for end in spec["range"] or ()],
     }  # fmt: skip
     if column.kind == "number":
-        return page | {"ends": column.ends}
+        return page | {"ends": column.ends, "shown": [f"{end:.12g}" for end in column.ends]}
     if column.kind == "category":
         longest = max(LONGEST, *map(len, column.codes))
         whole = holds_numbers(column.codes)

@@ -138,7 +138,7 @@ carried.items.add(new File([toBytes(CONTENT)], "table.csv"));
 const clock = setInterval(() => { ticks++; shown = Math.max(shown, find("progress").value); });
 const began = performance.now();
 find("file").dispatchEvent(new DragEvent("drop", { dataTransfer: carried, bubbles: true }));
-while (find("csv").disabled) await new Promise((resume) => setTimeout(resume, 5));
+while (!find("progress").hidden) await new Promise((resume) => setTimeout(resume, 5));
 const seconds = (performance.now() - began) / 1000;
 clearInterval(clock);
 const text = find("outcome").innerText, name = find("outcome").querySelector("a")?.download;

@@ -304,8 +304,8 @@ def test_a_file_is_scored_as_the_app_would(demos, projects, browser):
     answer = score_file(browser, to_csv(rows))
     table = list(csv.DictReader(io.StringIO(answer["content"])))
     assert answer["name"] == "table-scored.csv"
-    assert answer["text"].startswith("1,999 rows scored in ")
-    assert "1 with a warning, 1 refused.\n\nrow 4: distance: expected a number" in answer["text"]
+    assert answer["text"].startswith("1,999 of 2,000 rows scored in ")
+    assert "1 of them with a warning.\n\nrow 4: distance: expected a number" in answer["text"]
     assert table[3]["problem"] == 'distance: expected a number from 10 to 6000, got "far"'
     assert table[3]["score"] == table[3]["decision"] == ""
     assert table[5]["warnings"] == 'carrier: unknown category "=cmd()"'
@@ -364,7 +364,7 @@ def test_a_line_with_too_few_values_is_refused(demos, browser):
     open_demo(browser, demos, "flights")
     answer = score_file(browser, HEADER + b"\n2013-07-05T18:30,EWR,EV,719\n2013-07-05T18:30,EWR\n")
     assert "row 2: expected 4 values, got 2" in answer["text"]
-    assert answer["text"].startswith("1 rows scored")
+    assert answer["text"].startswith("1 of 2 rows scored")
 
 
 # --- what is not ours

@@ -52,7 +52,7 @@
     const step = page.labels.length ? 0.1 : page.interval || Math.abs(score) / 10;
     const digits = countDigits(score, step), unit = page.labels.length || !page.unit ? "" : ` ${page.unit}`;
     const write = (value) => value === null ? "" : (Math.abs(value) >= 1e15 ? value.toPrecision(3)
-      : (Number(value.toFixed(digits)) || 0).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })) + unit;
+      : (Number(value.toFixed(digits)) + 0).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })) + unit;
     return { score: write(score), threshold: write(page.threshold), interval: write(page.interval) };
   }
 
@@ -207,18 +207,17 @@
     const number = (value) => value.toLocaleString("en"), scored = outcome.rows - outcome.problems.length;
     const link = make("a", { class: "demo-download", download: file.name.replace(/\.[^.]*$/, "") + "-scored.csv",
       href: URL.createObjectURL(new Blob(outcome.content, { type: "text/csv" })) }, "Save the scored file");
-    const counts = `${number(scored)} rows scored in ${seconds.toFixed(1)} s, ${number(outcome.warned)} with a warning, `
-      + `${number(outcome.problems.length)} refused.`;
+    const counts = `${number(scored)} of ${number(outcome.rows)} rows scored in ${seconds.toFixed(1)} s, `
+      + `${number(outcome.warned)} of them with a warning.`;
     const first = outcome.problems.slice(0, 5).map((problem) => make("li", {}, problem));
     find("outcome").replaceChildren(say(counts), ...(first.length ? [make("ul", {}, ...first)] : []), make("p", {}, link));
   }
 
   async function takeFile(file, score) {
-    const input = find("csv"), bar = find("progress"), outcome = find("outcome"), began = performance.now();
-    if (!file || input.disabled) return;
+    const bar = find("progress"), outcome = find("outcome"), began = performance.now();
+    if (!file || !bar.hidden) return;  // one at a time
     outcome.querySelectorAll("a").forEach((link) => URL.revokeObjectURL(link.href));
     outcome.replaceChildren(say(`Scoring ${file.name} …`));
-    input.disabled = true;
     bar.hidden = false;
     try {
       const scored = await scoreFile(file, score, (share) => (bar.value = share));
@@ -226,8 +225,7 @@
     } catch (error) {
       outcome.replaceChildren(say(`${file.name}: ${error.message}`, "warning"));
     } finally {
-      input.disabled = false;
-      input.value = "";
+      find("csv").value = "";
       bar.hidden = true;
     }
   }
