@@ -2,17 +2,36 @@
 
 import os
 import time
+from collections.abc import Callable
+from functools import partial
+from itertools import compress
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
+import numpy as np
 from flask import Blueprint, Flask, Response, current_app, g, request
 from werkzeug.exceptions import abort
 
 from errors import HEADERS, error_response, json_response
 from log import Log
-from metrics import count_lost, count_request, count_rows, new_request_id, write_metrics
-from model import Artifact, ArtifactError, InService, Prediction
+from metrics import (
+    count_failed,
+    count_lost,
+    count_request,
+    count_rows,
+    new_request_id,
+    write_metrics,
+)
+from model import (
+    Artifact,
+    ArtifactError,
+    Experiment,
+    InService,
+    Prediction,
+    write_number,
+)
+from monitor import monitor
 from pages import pages
 from rows import Features, Problem, RowsError, check_rows, show
 
@@ -78,22 +97,66 @@ def decode_rows(
     return rows
 
 
+def try_challenger(
+    experiment: Experiment,
+    answers: tuple,  # of the artifact in service: predictions, matrix, scores
+    rows: list,  # n of them, checked
+    request_id: str,
+    n_bytes: int,  # of the request
+) -> tuple[tuple, list[tuple]]:  # answers; for each artifact, what the log has to write
+    "Score rows with the challenger too; it answers its share of an A/B test, else nothing."
+    (predictions, matrix, scores), champion = answers, experiment.champion
+    is_shadow, challenger = experiment.plan.mode == "shadow", experiment.challenger
+    for prediction in () if is_shadow else predictions:
+        prediction.version = champion.version
+    entry = champion, predictions, rows, n_bytes, matrix, scores
+    try:
+        others, *more = challenger.predict(rows, request_id)
+        chosen = experiment.choose(rows)
+    except Exception as error:  # whatever it is, nobody has to notice
+        count_failed(error, request_id)
+        return answers, [entry]
+    for prediction in others:
+        prediction.version = challenger.version
+    if is_shadow:
+        return answers, [(*entry, others)]
+    pairs = zip(predictions, others, chosen, strict=True)
+    merged = [its if is_its else own for own, its, is_its in pairs]
+    entries = []
+    arms = (champion, (matrix, scores), ~chosen), (challenger, more, chosen)
+    for artifact, arrays, mine in arms:
+        some = list(compress(merged, mine)), list(compress(rows, mine))
+        if some[0]:
+            entries.append((artifact, *some, n_bytes, *[each[mine] for each in arrays]))
+    return (merged, matrix, np.where(chosen[:, None], more[1], scores)), entries
+
+
 class Service:
     "What predicts: the artifact in service, and the log of what it predicts."
 
-    def __init__(self, artifacts: str | Path, log: Log | None = None):
-        self.in_service, self.log = InService(artifacts), log
+    def __init__(
+        self,
+        artifacts: str | Path,
+        log: Log | None = None,
+        clock: Callable[[], float] = time.time,  # seconds since 1970
+    ):
+        self.in_service, self.log, self.clock = InService(artifacts), log, clock
         if log and not self.in_service.problem:  # open it now, and delete what is too old
             log.write(self.in_service.artifact(), [], [], 0)
 
     def predict(
         self, artifact: Artifact, rows: list, request_id: str, n_bytes: int
-    ) -> tuple[list[Prediction], Any]:  # n of them; (n, n_labels) scores
+    ) -> tuple[list[Prediction], np.ndarray]:  # n of them; (n, n_labels) scores, or (n, 1) amounts
         "Predict checked rows from a request of n_bytes, count them, log them."
-        predictions, scores = artifact.predict(rows, request_id)
+        answers, experiment = artifact.predict(rows, request_id), self.in_service.experiment
+        predictions, matrix, scores = answers
+        entries = [(artifact, predictions, rows, n_bytes, matrix, scores)]
+        if experiment and experiment.champion is artifact:
+            answers, entries = try_challenger(experiment, answers, rows, request_id, n_bytes)
+            predictions, _, scores = answers
         count_rows(predictions)
-        if self.log:
-            self.log.write(artifact, predictions, rows, n_bytes)
+        for entry in entries if self.log else ():
+            self.log.write(*entry)
         return predictions, scores
 
     def predict_rows(self, body: bytes | bytearray, request_id: str) -> bytes:
@@ -128,30 +191,41 @@ class Label(msgspec.Struct, forbid_unknown_fields=True):
     "What really happened, of one prediction."
 
     id: Annotated[str, msgspec.Meta(max_length=64)]
-    label: Annotated[str, msgspec.Meta(max_length=200)]
+    label: Annotated[str, msgspec.Meta(max_length=200)] | float
 
 
 LABELS = msgspec.json.Decoder(Label | Annotated[list[Label], msgspec.Meta(max_length=10_000)])
+
+
+def read_label(label: str | float, known: list[str]) -> str:  # known: none where it is an amount
+    "Read a label as the log keeps it; raises ValueError."
+    if not known and isinstance(label, float):
+        return write_number(label)
+    if label in known:
+        return label
+    expected = f"one of {', '.join(known)}" if known else "a number"
+    raise ValueError(f"expected {expected}, got {show(label)}")
 
 
 @api.post("/feedback")
 def add_labels():
     "Log what really happened; to report it again changes nothing."
     service = current_app.extensions["service"]
-    contract = service.in_service.artifact().contract
+    artifact = service.in_service.artifact()
     try:
         labels = decode(read_json(), LABELS)
     except msgspec.ValidationError as error:
         abort(422, f"expected an id and a label, or a list of them: {error}")
-    labels, known = labels if type(labels) is list else [labels], contract["target"]["labels"]
-    for number, each in enumerate(labels, start=1):
-        if each.label not in known:
-            expected = f"expected one of {', '.join(known)}, got {show(each.label)}"
-            abort(422, f"row {number}: label: {expected}")
+    pairs = []
+    for number, each in enumerate(labels if type(labels) is list else [labels], start=1):
+        try:
+            pairs.append((each.id, read_label(each.label, artifact.labels)))
+        except ValueError as error:
+            abort(422, f"row {number}: label: {error}")
     if service.log is None:
         abort(404, "this app keeps no log, so it knows no ids: start it with PREDICTION_LOG")
-    service.log.label(contract["project"], [(each.id, each.label) for each in labels])
-    return json_response({"labelled": len(labels)})
+    service.log.label(artifact.project, pairs)
+    return json_response({"labelled": len(pairs)})
 
 
 @api.get("/livez")
@@ -176,17 +250,18 @@ def metrics():
         version = current_app.extensions["service"].in_service.artifact().version
     except ArtifactError:
         version = "none"
+    more = "".join([write() for write in current_app.extensions["metrics"]])
     kind = "text/plain; version=0.0.4; charset=utf-8"
-    return Response(write_metrics(version), content_type=kind)
+    return Response(write_metrics(version, more), content_type=kind)
 
 
 FORM, LONGEST_FORM = "application/x-www-form-urlencoded", 100_000  # bytes
 
 
-def begin_request() -> None:
+def begin_request(clock: Callable[[], float]) -> None:
     "Give the request an id, and refuse one that is not whole or whose address is not exact."
     g.began = time.perf_counter()
-    g.request_id = request.environ.get("request_id") or new_request_id()
+    g.request_id = request.environ.get("request_id") or new_request_id(clock)
     if request.environ["PATH_INFO"].startswith("//"):
         abort(404)
     length, got = request.content_length or 0, len(request.get_data())
@@ -208,17 +283,20 @@ def end_request(response: Response) -> Response:
 def create_app(
     artifacts: str | Path | None = None,  # folder with in_service.json; None: artifacts/ at home
     home: str | Path | None = None,  # with templates/ and static/; None: where this file lies
+    clock: Callable[[], float] = time.time,  # seconds since 1970, for ids and the log
 ) -> Flask:
     "Make the app; PREDICTION_LOG names the SQLite file to log to, MAX_BODY_MB bounds a body."
     app = Flask(__name__, root_path=home and str(Path(home).resolve()))
     app.config["MAX_CONTENT_LENGTH"] = int(os.environ.get("MAX_BODY_MB") or 4) * 10**6
     app.url_map.merge_slashes = False  # an address that is not exact is not ours
     path = os.environ.get("PREDICTION_LOG")
-    log = Log(path, on_lost=count_lost) if path else None
-    app.extensions["service"] = Service(artifacts or Path(app.root_path) / "artifacts", log)
-    app.before_request(begin_request)
+    log = Log(path, on_lost=count_lost, clock=clock) if path else None
+    artifacts = artifacts or Path(app.root_path) / "artifacts"
+    app.extensions |= {"service": Service(artifacts, log, clock), "metrics": []}
+    app.before_request(partial(begin_request, clock))
     app.after_request(end_request)
     app.register_blueprint(api)
     app.register_blueprint(pages)  # without this line the app answers programs only
+    app.register_blueprint(monitor)  # and without this one nobody sees how it is doing
     app.register_error_handler(Exception, error_response)
     return app

@@ -112,7 +112,8 @@ class Front:
     "The app as granian calls it (RSGI)."
 
     def __init__(self, app: Flask):
-        self.app, self.predict_rows = app, app.extensions["service"].predict_rows
+        self.app, service = app, app.extensions["service"]
+        self.predict_rows, self.clock = service.predict_rows, service.clock
         self.bodies, self.waiting = Bodies(app.config["MAX_CONTENT_LENGTH"]), 0
         self.threads = ThreadPoolExecutor(8, "flask")
         self.scorer = ThreadPoolExecutor(1, "score")  # one large request after the other
@@ -135,7 +136,8 @@ class Front:
 
     async def answer(self, scope, protocol, body: bytearray) -> None:
         "Read the body, and send the answer: ours to a plain request, else Flask's, or a problem."
-        began, request_id, plain = time.perf_counter(), new_request_id(), is_plain(scope)
+        began, plain = time.perf_counter(), is_plain(scope)
+        request_id = new_request_id(self.clock)
         try:
             await self.bodies.read(scope.headers, protocol, body)
             if not plain:

@@ -6,14 +6,17 @@ import os
 import secrets
 import time
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
 
-def new_request_id() -> str:  # 24 hexadecimal digits, later ones sort behind earlier ones
+def new_request_id(
+    clock: Callable[[], float] = time.time,  # seconds since 1970
+) -> str:  # 24 hexadecimal digits, later ones sort behind earlier ones
     "Make an id that no other request has, and that nobody can guess."
-    return f"{time.time_ns():016x}{secrets.token_hex(4)}"
+    return f"{int(clock() * 1e9):016x}{secrets.token_hex(4)}"
 
 
 log = logging.getLogger("app")
@@ -57,6 +60,9 @@ ROWS = Counter("app_rows", "Rows scored", registry=REGISTRY)
 WARNINGS = Counter("app_warnings", "Warnings given with scores", registry=REGISTRY)
 REJECTED = Counter("app_rejected_rows", "Rows refused", ["reason"], registry=REGISTRY)
 LOST = Counter("app_log_lost", "Predictions that could not be logged", registry=REGISTRY)
+FAILED = Counter(
+    "app_challenger_failed", "Requests that the challenger could not score", registry=REGISTRY
+)
 
 
 def count_request(
@@ -91,6 +97,13 @@ def count_lost(rows: int) -> None:
         LOST.inc(rows)
 
 
+def count_failed(error: Exception, request_id: str) -> None:
+    "Count a request that the challenger of an experiment could not score, and write a line."
+    if has_room(os.getpid()):
+        FAILED.inc()
+    log.warning("challenger", exc_info=error, extra={"fields": {"request_id": request_id}})
+
+
 def count_rejected(problems: list) -> None:  # of a RowsError
     "Count the rows that were refused, once for each reason."
     reasons = {(problem.row, problem.reason) for problem in problems}
@@ -98,7 +111,10 @@ def count_rejected(problems: list) -> None:  # of a RowsError
         REJECTED.labels(reason).inc()
 
 
-def write_metrics(version: str) -> bytes:  # version: of the artifact in service, or `none`
+def write_metrics(
+    version: str,  # of the artifact in service, or `none`
+    more: str = "",  # further lines
+) -> bytes:
     "Write all metrics in the text format of Prometheus, those of the other workers too."
     registry = REGISTRY
     if os.path.isdir(os.environ.get(FOLDER, "")):
@@ -106,7 +122,7 @@ def write_metrics(version: str) -> bytes:  # version: of the artifact in service
         MultiProcessCollector(registry)
     in_service = "# HELP app_artifact_info Artifact in service\n# TYPE app_artifact_info gauge\n"
     in_service += f'app_artifact_info{{version="{version}"}} 1\n'
-    return in_service.encode() + generate_latest(registry)
+    return in_service.encode() + generate_latest(registry) + more.encode()
 
 
 class JsonLine(logging.Formatter):

@@ -4,14 +4,14 @@ import json
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from math import isfinite
+from math import floor, isfinite, log10
 
 import msgspec
 from flask import Blueprint, Response, current_app, g, request
 from werkzeug.exceptions import abort
 
 from errors import json_response, page_response, wants_page
-from model import Artifact
+from model import Artifact, write_number
 from rows import Column, Problem, RowsError, check_rows
 
 
@@ -30,8 +30,10 @@ def read_field(text: str, column: Column) -> object:  # what JSON would have
 
 def write_field(value: object, column: Column) -> str:
     "Write a value of the contract as a field of the form shows it."
-    if column.kind != "moment":
-        return str(value)
+    if column.kind == "number":
+        return write_number(value)
+    if column.kind == "category":
+        return value
     moment = datetime.fromisoformat(value)
     with suppress(OverflowError):  # at the ends of the calendar
         moment = moment.astimezone(column.zone)
@@ -63,12 +65,43 @@ def list_fields(
     return fields
 
 
+def count_digits(score: float, threshold: float | None, step: float) -> int:
+    "Count the digits that a person needs: two of the step, and enough to tell the first two apart."
+    digits = max(0, min(9, 1 - floor(log10(step)))) if step else 0
+    while digits < 9 and threshold not in (None, score):
+        if f"{score:.{digits}f}" != f"{threshold:.{digits}f}":
+            break
+        digits += 1
+    return digits
+
+
+def write_figures(artifact: Artifact, score: float) -> dict[str, str]:
+    "Write a score, the threshold and the interval for people; an amount with its unit."
+    step = 0.1 if artifact.labels else artifact.interval or abs(score) / 10
+    digits = count_digits(score, artifact.threshold, step)
+    figures = {"score": score, "threshold": artifact.threshold, "interval": artifact.interval}
+    unit = "" if artifact.labels else f" {artifact.unit}".rstrip()
+    return {
+        name: (f"{value:.3g}" if abs(value) >= 1e15 else f"{value:z,.{digits}f}") + unit
+        for name, value in figures.items()
+        if value is not None
+    }
+
+
 pages = Blueprint("pages", __name__)
 
 
 def artifact_in_service() -> Artifact:
     "Return the artifact in service; raises ArtifactError while there is none."
     return current_app.extensions["service"].in_service.artifact()
+
+
+@pages.context_processor
+def describe_service() -> dict:  # what every page knows
+    "Say why the version serves if its verdict was not good enough, and whether it is watched."
+    service = current_app.extensions["service"]
+    watched = service.log is not None and "monitor" in current_app.blueprints
+    return {"override": service.in_service.override, "watched": watched}
 
 
 @pages.get("/")
@@ -103,9 +136,13 @@ def answer_form():
     except RowsError as error:
         fields = list_fields(artifact, texts, error.problems)
         return page_response("form.html", 422, artifact=artifact, fields=fields)
-    bars = list(zip(artifact.labels, scores, strict=True))
-    fields = list_fields(artifact, texts)
-    return page_response("form.html", artifact=artifact, answer=answer, bars=bars, fields=fields)
+    answered = service.in_service.find(answer.version) or artifact  # the challenger, or not
+    figures = write_figures(answered, answer.score)
+    bars = list(zip(artifact.labels, scores.tolist(), strict=False))  # none of an amount
+    values = {"answer": answer, "figures": figures, "bars": bars}
+    return page_response(
+        "form.html", artifact=answered, fields=list_fields(artifact, texts), **values
+    )
 
 
 @pages.get("/card")
@@ -134,13 +171,14 @@ def match_years(first: datetime, last: datetime, example: str) -> str:
 def list_examples(artifact: Artifact) -> dict:  # examples by name
     "List examples of what is sent and of what is answered."
     row, request_id = artifact.example, "187a3c9e5f0b2d4c1a2b3c4d"
-    predictions, _ = artifact.predict(check_rows([row], artifact.features), request_id)
+    predictions, _, _ = artifact.predict(check_rows([row], artifact.features), request_id)
+    label = artifact.labels[-1] if artifact.labels else round(predictions[0].score)
     return {
         "rows": [row],
         "one_row": row,
         "columns": {"columns": list(row), "data": [list(row.values())]},
         "answer": {"version": artifact.version, "predictions": msgspec.to_builtins(predictions)},
-        "label": {"id": predictions[0].id, "label": artifact.labels[-1]},
+        "label": {"id": predictions[0].id, "label": label},
         "labelled": {"labelled": 1},
     }
 
@@ -161,9 +199,10 @@ def describe_api(artifact: Artifact) -> dict:  # OpenAPI 3.1
     table = schemas["Table"]["properties"]
     table["columns"]["const"] = list(features.columns)
     table["data"]["items"] |= {"prefixItems": types, "minItems": len(types)}
-    decisions = artifact.labels if artifact.threshold is None else ["act", "leave"]
+    decisions = artifact.labels or ["none"] if artifact.threshold is None else ["act", "leave"]
     schemas["Prediction"]["properties"]["decision"]["enum"] = decisions
-    schemas["Label"]["properties"]["label"]["enum"] = artifact.labels
+    label = {"enum": artifact.labels} if artifact.labels else {"type": "number"}
+    schemas["Label"]["properties"]["label"] = label
     examples = list_examples(artifact).items()
     api["components"]["examples"] = {name: {"value": value} for name, value in examples}
     return api

@@ -15,6 +15,10 @@ import numpy as np
 UNKNOWN, MISSING = -1.0, -2.0  # codes of a category that the contract does not list, and of none
 LONGEST = 200  # characters of a category: no single value fills the log
 MOST_PROBLEMS = 1000  # that are listed: more are one mistake, a thousand times
+WHOLE = (  # JSON's numbers that can be a category: 1, and 1.0 where a table has gaps
+    Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+    | Annotated[float, msgspec.Meta(multiple_of=1, ge=-(2**53), le=2**53)]
+)
 
 
 @dataclass(frozen=True)
@@ -25,9 +29,14 @@ class Column:
     kind: str  # number, category or moment
     type: Any  # of its values in JSON, for msgspec
     expected: str  # the same in words
-    codes: dict | None = None  # of a category: its code by its name, in the contract's order
+    codes: dict | None = None  # of a category: its place among the sorted values, by its name
     ends: tuple | None = None  # of a number or a moment: the lowest and the highest
     zone: ZoneInfo | None = None  # of a moment: where its hour and its weekday are read
+
+
+def holds_numbers(values: Iterable[str]) -> bool:
+    "Say whether some categories are whole numbers or booleans, written as text."
+    return any(text.lstrip("-").isdecimal() or text in ("true", "false") for text in values)
 
 
 def make_column(name: str, spec: dict) -> Column:  # spec: what the contract says about the column
@@ -39,15 +48,17 @@ def make_column(name: str, spec: dict) -> Column:  # spec: what the contract say
         checked = Annotated[float, msgspec.Meta(ge=low, le=high, **about)]
         expected, more = f"a number from {low:.12g} to {high:.12g}", {"ends": (low, high)}
     elif spec["kind"] == "category":
-        codes = {value: float(code) for code, value in enumerate(spec["values"])}
+        codes = {value: float(code) for code, value in enumerate(sorted(spec["values"]))}
         longest, more = max([LONGEST, *map(len, codes)]), {"codes": codes}
         about["description"] += f"; known: {', '.join(codes)}; any other is scored with a warning"
         checked = Annotated[str, msgspec.Meta(max_length=longest, **about)]
         expected = f"text of at most {longest} characters"
+        if holds_numbers(codes):
+            checked, expected = checked | WHOLE | bool, f"{expected}, a whole number or a boolean"
     else:
         ends = tuple(map(datetime.fromisoformat, spec["range"]))
-        expected = "a moment with its offset from UTC, from "
-        expected += " to ".join(f"{end.astimezone(UTC):%Y-%m-%dT%H:%MZ}" for end in ends)
+        low, high = (f"{end.astimezone(UTC):%Y-%m-%dT%H:%MZ}" for end in ends)
+        expected = f"a moment with its offset or in {spec['timezone']}, from {low} to {high}"
         about["description"] += f"; ISO 8601, {expected}"
         checked = Annotated[str, msgspec.Meta(**about)]  # the rest is checked in `read_column`
         more = {"ends": ends, "zone": ZoneInfo(spec["timezone"])}
@@ -116,15 +127,31 @@ def show(value: Any) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
+def read_moment(text: str, zone: ZoneInfo) -> datetime:
+    "Read a moment, without offset as local time; raises ValueError for one that clocks leave out."
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone)
+        if moment.astimezone(UTC).astimezone(zone) != moment:
+            raise ValueError(text)
+    return moment
+
+
+def find_code(value: str | float | None, codes: dict) -> float:
+    "Find the code of a category; whole numbers and booleans are known by their text, as in JSON."
+    if isinstance(value, bool | int | float):
+        value = str(value).lower() if isinstance(value, bool) else str(int(value))
+    return MISSING if value is None else codes.get(value, UNKNOWN)
+
+
 def read_column(values: list, column: Column) -> list:  # n values of the column's type
     "Read numbers, codes, or moments in the column's zone; raises an error for no such moment."
     if column.kind == "number":
         return values
     if column.kind == "category":
-        return [MISSING if text is None else column.codes.get(text, UNKNOWN) for text in values]
-    moments = [None if text is None else datetime.fromisoformat(text) for text in values]
-    if None in [moment.tzinfo for moment in moments if moment]:
-        raise ValueError(column.expected)
+        codes = column.codes
+        return [codes[each] if each in codes else find_code(each, codes) for each in values]
+    moments = [None if text is None else read_moment(text, column.zone) for text in values]
     utc = [moment.astimezone(UTC) for moment in moments if moment]  # compared faster in one zone
     if utc and not column.ends[0] <= min(utc) <= max(utc) <= column.ends[1]:
         raise OverflowError(column.expected)

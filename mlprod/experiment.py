@@ -377,5 +377,6 @@ def describe_plan(found: Difference, plan: pd.DataFrame, contract: Contract) -> 
     ]  # fmt: skip
     for mode, powers in plan.items():
         enough = powers.index[powers >= 0.8]
-        lines.append(f"{mode}: {f'{enough[0]:,} units' if len(enough) else 'too many units'}")
+        units = f"{enough[0]:,}" if len(enough) else f"more than {powers.index[-1]:,}"
+        lines.append(f"{mode}: {units} units for a power of 80%")
     return "\n".join(lines)

@@ -60,8 +60,9 @@ def read_day(log: sqlite3.Connection, day: date, contract: Contract) -> pa.Table
     values = dict(zip(LOGGED, zip(*[line[:-1] for line in lines], strict=True), strict=False))
     rows, schema = [json.loads(line[-1]) for line in lines], make_schema(contract)
     for column in {name for row in rows for name in row if OF_ROW + name in schema.names}:
-        texts = pd.Series([row.get(column) for row in rows], name=column)
-        values[OF_ROW + column] = read_column(texts, contract.columns[column], was_text=True)
+        given = pd.Series([row.get(column) for row in rows], name=column)
+        # of another kind than today's contract says: missing
+        values[OF_ROW + column], _ = read_column(given, contract.columns[column], was_text=False)
     nothing = [None] * len(rows)
     return pa.table([
         pa.array(values.get(name, nothing), kind, from_pandas=True)
@@ -98,7 +99,9 @@ def list_days(log: sqlite3.Connection) -> list[date]:
     first, last = log.execute("select min(id), max(id) from predictions").fetchone()
     if first is None:
         return []
-    first, last = (datetime.fromtimestamp(int(id[:16], 16) / 1e9, UTC).date() for id in (first, last))
+    first, last = (
+            datetime.fromtimestamp(int(id[:16], 16) / 1e9, UTC).date() for id in (first, last)
+        )
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 

@@ -724,11 +724,11 @@ def choose_way(survey: Survey, every: list[Survey], source: Source, options: Opt
     filled, counts = survey.filled, survey.counts
     if not filled:
         return Way("text")
-    if counts["date"] >= MOST * filled and survey.ways:
-        if counts["date"] == filled or counts["point"] < MOST * filled:
-            way, zoned = choose_format(survey, options), counts["offset"] > 0
-            days = "" if way == "ISO8601" else f"moments written as {way}"
-            return Way("moment", way, zoned, note=days)
+    dates, numbers = counts["date"], counts["point"] >= MOST * filled
+    if dates >= MOST * filled and survey.ways and (dates == filled or not numbers):
+        way, zoned = choose_format(survey, options), counts["offset"] > 0
+        days = "" if way == "ISO8601" else f"moments written as {way}"
+        return Way("moment", way, zoned, note=days)
     if max(counts["point"], counts["comma"]) < MOST * filled:
         return Way("text")
     if counts["code"]:

@@ -87,8 +87,8 @@ def write_table():
 
 
 def read_weeks():
-    "The rows of the four weeks: the numbers of the lessons in each."
-    weeks = read_page("syllabus.md").partition("## Four weeks")[2].partition("\n## ")[0]
+    "The rows of the six weeks: the numbers of the lessons in each."
+    weeks = read_page("syllabus.md").partition("## Six weeks")[2].partition("\n## ")[0]
     return [
         re.findall(r"\b\d\d[a-z]?\b", line.split("|")[2])
         for line in weeks.splitlines()
@@ -142,9 +142,9 @@ def test_who_knows_scikit_learn_reaches_train_within_two_hours():
     assert minutes["00"] + minutes["01"] + minutes["03"] - exercises["03"] <= 120
 
 
-def test_the_four_weeks_hold_every_lesson_and_at_most_five_hours_each():
+def test_the_six_weeks_hold_every_lesson_and_at_most_five_hours_each():
     "Optional lessons may be named as left for later instead; core ones may not."
-    page = read_page("syllabus.md").partition("## Four weeks")[2].partition("\n## ")[0]
+    page = read_page("syllabus.md").partition("## Six weeks")[2].partition("\n## ")[0]
     later = re.findall(r"\b\d\d[a-z]?\b", page.partition("Left for later:")[2])
     weeks = read_weeks()
     planned = [number for week in weeks for number in week]

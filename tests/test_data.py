@@ -20,6 +20,7 @@ from mlprod.data import (
     read_rows,
     split_rows,
     take_labels,
+    units_of,
 )
 
 NEVER = pd.Series(pd.NaT, index=range(5000), dtype="datetime64[us, UTC]")
@@ -409,3 +410,77 @@ def test_a_hash_changes_with_one_byte(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).write_text(name)
     assert hash_file(tmp_path / "a") != hash_file(tmp_path / "b")
+
+
+def make_groups(penguins, rows, **split):
+    "The penguins' contract with another split."
+    return penguins.model_copy(update={"split": penguins.split.model_copy(update=split)})
+
+
+def test_copies_of_a_row_stand_on_one_side(birds, penguins):
+    "Rows three times over are as many units as before; the shares of labels stay."
+    thrice = pd.concat([birds] * 3, ignore_index=True).sample(frac=1, random_state=1)
+    train, test = split_rows(thrice, penguins, seed=1)
+    assert not set(map(tuple, train.astype("str").to_numpy())) & set(map(tuple, test.astype("str").to_numpy()))
+    assert len(np.unique(units_of(thrice, penguins))) == len(birds) and 300 < len(test) < 320
+    alike = birds.assign(bill_length=40.0, bill_depth=15.0, flipper_length=200.0, body_mass=4000.0)
+    assert len(np.unique(units_of(alike, penguins))) == len(birds)  # few values: no copies
+
+
+def test_groups_stand_on_one_side(birds, penguins):
+    "Whoever comes again is on the side of the first visit; a row without a group is alone."
+    rows = birds.assign(year=np.arange(len(birds)) // 4 * 1.0)
+    rows.loc[rows.index[-3:], "year"] = np.nan
+    contract = make_groups(penguins, rows, groups="year")
+    train, test = split_rows(rows, contract, seed=1)
+    assert not set(train["year"].dropna()) & set(test["year"].dropna())
+    assert set(train["species"]) == set(test["species"]) == set(birds["species"])
+    assert len(np.unique(units_of(rows, contract))) == 86 + 3
+
+
+def test_units_of_a_split_in_time_are_local_days(sample, flights):
+    "Half past eleven in New York is another day in UTC, and the same one here."
+    units = units_of(sample, flights)
+    days = sample["departs_at"].dt.tz_convert("America/New_York").dt.date
+    assert len(np.unique(units)) == days.nunique() and units.dtype == "int64"
+
+
+@pytest.mark.parametrize("n", [4, 30])
+def test_an_amount_is_split_however_few_rows(birds, penguins, n):
+    "There are no labels to keep the shares of."
+    page = penguins.model_dump(mode="json", by_alias=True)
+    page |= {"target": {"name": "weight", "from": "body_mass"}, "behaviour": [], "limits": {}, "baseline": None}
+    page["features"].remove("body_mass")
+    contract = type(penguins).model_validate(page)
+    rows = birds[birds["body_mass"].notna()].head(n)
+    train, test = split_rows(rows, contract, seed=1)
+    assert len(train) + len(test) == n and len(test) == np.ceil(0.3 * n)
+    assert np.array_equal(take_labels(rows, contract), rows["body_mass"])
+    assert describe_health(rows, contract).shape[0] == 8
+    assert compare_windows(rows, contract)["weight"].iloc[0] == rows["body_mass"].mean()
+
+
+def test_a_test_with_one_label_alone_is_refused(sample, flights):
+    "The line names the label that is lacking, and the side."
+    late = sample["arrival_delay"].where(sample["departs_at"] < flights.split.test_from, 20.0)
+    with pytest.raises(DataError, match="rows of each label from 2013-07-01 .* on; got none of 'on time'"):
+        split_rows(sample.assign(arrival_delay=late), flights, seed=1)
+
+
+def test_all_mistakes_of_a_table_come_at_once(birds, penguins, tmp_path):
+    "Kinds, ranges, missing values and labels, before anything is started; a good table is returned."
+    path = tmp_path / "rows.csv"
+    text = birds.astype("object")
+    text.loc[0, "body_mass"], text.loc[1, "bill_depth"], text.loc[2, "island"] = "heavy", 99, None
+    text.loc[3, "species"] = "Gento"
+    text.to_csv(path, index=False)
+    with pytest.raises(DataError) as caught:
+        check_table(path, penguins)
+    assert [line.removeprefix(f"rows {path}: ") for line in caught.value.problems] == [
+        "row 1: body_mass: expected a number; got 'heavy'",
+        "row 4: species: expected one of Adelie, Chinstrap, Gentoo; got 'Gento' (did you mean 'Gentoo'?)",
+        "row 3: island: expected a value; got nothing (the contract's columns.island.may_be_missing)",
+        "row 2: bill_depth: expected 10 to 30; got 99.0 (the contract's columns.bill_depth.range)",
+    ]
+    birds.to_csv(path, index=False)
+    pd.testing.assert_frame_equal(check_table(path, penguins), birds, check_dtype=False)

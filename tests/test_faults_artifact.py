@@ -293,7 +293,7 @@ def test_versions_are_exchanged_under_load(app, saved):
     expected = {}
     for version in (good.name, other.name):
         artifact = load_artifact(artifacts / version)
-        predictions, _ = artifact.predict(check_rows(rows, artifact.features), "request")
+        predictions, *_ = artifact.predict(check_rows(rows, artifact.features), "request")
         expected[version] = [prediction.score for prediction in predictions]
     assert all(a != b for a, b in zip(*expected.values(), strict=True)), "no row tells nothing"
     swaps, start = 0, time.monotonic()

@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from datetime import date, timedelta
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,12 +22,15 @@ import pytest
 from make_artifacts import fetch, serving
 
 from mlprod.app.log import (
+    STEPS,
     LabelConflict,
     Log,
     LogError,
     UnknownPrediction,
+    add_to,
     first_id,
     open_log,
+    purge_days,
     purge_log,
     write_lines,
 )
@@ -41,6 +45,7 @@ CONTRACT = {
     "target": {"labels": ["on time", "late"]},
     "life": {},
 }
+OUTCOMES = ("last", "rows", "right", "acted", "hits", "squared", "absolute", "signed")
 SCORE = {"name": "score", "place": -1, "ordered": True, "edges": [0, 0.5, 1], "counts": [0] * 5}
 ARTIFACT = SimpleNamespace(
     version="v1",
@@ -122,6 +127,14 @@ def lines_of(path):
         return [dict(zip(names, line, strict=True)) for line in cursor]
 
 
+def counted_in(path):
+    "How many rows the days of a log have, and how many stand in the bins of the score."
+    with closing(sqlite3.connect(path)) as reader:
+        days = reader.execute("select rows, counts from days").fetchall()
+    counts = [np.frombuffer(blob, "int64").sum() for _, blob in days]
+    return sum(rows for rows, _ in days), sum(counts)
+
+
 def wait_until(holds, seconds=20):
     "Give a thread the time it needs."
     until = time.monotonic() + seconds
@@ -146,6 +159,7 @@ def test_four_processes_at_once_lose_nothing(tmp_path):
     ids = [line["id"] for line in lines_of(tmp_path / "log.sqlite")]
     size = sum(1 + request % 40 for request in range(150))
     assert len(ids) == len(set(ids)) == 4 * size
+    assert counted_in(tmp_path / "log.sqlite") == (4 * size, 4 * size), "as many are counted"
 
 
 def test_logs_that_make_the_file_at_the_same_instant_lose_nothing(tmp_path):
@@ -446,6 +460,93 @@ def test_purging_deletes_the_oldest_first(tmp_path):
     assert len(lines_of(tmp_path / "log.sqlite")) == 2
 
 
+def test_counts_are_purged_by_age_and_by_bytes(tmp_path):
+    "The oldest days go, with their labels and what their version meant; the newest stay."
+    def fill_days(log, days, size):
+        with log:
+            line = {"first": 0.0, "rows": 1, "acted": 0}
+            for number in range(days):
+                day = (date(2024, 1, 1) + timedelta(number)).isoformat()
+                counts = np.zeros(size // 8, "int64")
+                add_to(log, "days", {"day": day, "version": f"v{number}"}, line, counts)
+                key = {"day": day, "version": f"v{number}", "drawn": 0}
+                more = dict.fromkeys(OUTCOMES, 0) | {"last": 0.0}
+                add_to(log, "outcomes", key, more, counts)
+                log.execute(f"insert into versions values ('v{number}', 'UTC', null, '[]', '')")
+
+    with closing(open_log(tmp_path / "log.sqlite", "toy")) as log:
+        fill_days(log, 450, 80)
+        purge_days(log, "2025-03-26")  # the last of these days and one more
+        count = [log.execute(f"select count(*) from {table}").fetchone()[0]
+                 for table in ("days", "outcomes", "versions")]  # fmt: skip
+        assert count == [400 - 1 + 1] * 3, count
+        purge_days(log, "2025-03-26", most_bytes=80 * 30)
+        days = [day for (day,) in log.execute("select day from days order by day")]
+        assert len(days) == 30 and days[-1] == "2025-03-25"
+
+
+def test_an_older_log_is_brought_up_to_date(tmp_path):
+    "Its rows and labels stay, new rows are counted; a newer log than ours is refused, untouched."
+    path, at = tmp_path / "log.sqlite", 1_400_000_000.0
+    with closing(sqlite3.connect(path)) as log, log:
+        log.executescript(STEPS[0])
+        log.execute("insert into about values ('toy')")
+        line = f"{first_id(at)}-0", at, "v1", "{}", 0.5, "act", "late", at
+        log.execute("insert into predictions values (?, ?, ?, ?, ?, ?, ?, ?)", line)
+        line = f"{first_id(at)}-1", at, "v1", "{}", 0.5, "act", None, None
+        log.execute("insert into predictions values (?, ?, ?, ?, ?, ?, ?, ?)", line)
+    with logging_to(path) as log:
+        write(log, ARTIFACT, *predict(3), 20)
+        wait_until(lambda: len(lines_of(path)) == 5)
+        log.label("toy", [(f"{first_id(at)}-1", "on time")])
+    assert [line["label"] for line in lines_of(path)][:2] == ["late", "on time"]
+    assert counted_in(path) == (3, 3)
+
+    with closing(sqlite3.connect(path)) as log:
+        log.execute("pragma user_version = 99")
+    with pytest.raises(LogError, match="expected version 2 or older, got 99: update the app"):
+        open_log(path, "toy")
+    assert len(lines_of(path)) == 5
+
+
+def test_the_clock_that_is_given_is_the_only_one(tmp_path):
+    "Predictions, their day, labels and the purge go by it."
+    now, path = [86_400.0 * 365 * 40], tmp_path / "log.sqlite"  # in 2009
+    artifact = SimpleNamespace(**vars(ARTIFACT))
+    artifact.contract = CONTRACT | {"life": {"keep_days": 10}}
+    open_log(path, "toy").close()
+    with logging_to(path, clock=lambda: now[0], every=0.01) as log:
+        old = [SimpleNamespace(id=f"{first_id(now[0])}-0", score=0.5, decision="act")]
+        write(log, artifact, old, [ROW], 20)
+        wait_until(lambda: lines_of(path))
+        log.label("toy", [(old[0].id, "late")])
+        (line,) = lines_of(path)
+        assert (line["at"], line["labelled_at"]) == (now[0], now[0])
+    now[0] += 86_400 * 11
+    with logging_to(path, clock=lambda: now[0], every=0.01) as log:
+        log.write(artifact, [], [], 0)
+        wait_until(lambda: not lines_of(path))
+    with closing(sqlite3.connect(path)) as log:
+        assert log.execute("select day, rows from days").fetchall() == [("2009-12-22", 1)]
+        found = log.execute("select day, rows, hits from outcomes").fetchall()
+    assert found == [("2009-12-22", 1, 1)]
+
+
+def test_a_shadow_is_kept_and_purged_with_its_prediction(tmp_path):
+    "Unseen by the counts; which version it is stands beside it."
+    path = tmp_path / "log.sqlite"
+    with logging_to(path) as log:
+        (mine,), rows = predict()
+        shadow = SimpleNamespace(id=mine.id, version="v2", score=0.25, decision="leave")
+        arrays = np.zeros((1, 2), "float32"), np.full((1, 2), 0.5, "float32")
+        log.write(ARTIFACT, [mine], rows, 20, *arrays, [shadow])
+    with closing(open_log(path, "toy")) as log:
+        found = log.execute("select * from shadows").fetchall()
+        assert found == [(mine.id, "v2", 0.25, "leave")] and counted_in(path) == (1, 1)
+        purge_log(log, time.time() + 60, 2**30)
+        assert log.execute("select count(*) from shadows").fetchone() == (0,)
+
+
 def test_a_batch_is_written_whole_or_not_at_all(tmp_path):
     "Also when the last of many lines fails."
     with closing(open_log(tmp_path / "log.sqlite", "toy")) as log:
@@ -548,7 +649,9 @@ def test_a_process_that_is_killed_leaves_a_log_that_is_whole(tmp_path):
         process.communicate()
         with closing(open_log(tmp_path / "log.sqlite", "toy")) as log:
             assert log.execute("pragma integrity_check").fetchone() == ("ok",)
-        assert len(lines_of(tmp_path / "log.sqlite")) >= 20 * times
+        written = len(lines_of(tmp_path / "log.sqlite"))
+        assert written >= 20 * times
+        assert counted_in(tmp_path / "log.sqlite") == (written, written), "both or neither"
 
 
 def test_a_server_that_is_asked_to_stop_writes_what_waits(root, tmp_path):

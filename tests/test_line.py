@@ -4,7 +4,10 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+import tables
 from ruamel.yaml import YAML
 
 from mlprod.run import NotebookFailed, export_html, run_notebook
@@ -22,11 +25,12 @@ def run_line(contract, folder, **parameters):
 
 
 def read_files(folder):
-    "Every file below a folder, wherever it lies, by name; run records tell the time, so not they."
+    "Every file below a folder, wherever it lies, by name; but for those that tell the time."
+    timed = ("runs.jsonl", "service.jsonl", "in_service.json")
     return {
         path.relative_to(folder).as_posix(): path.read_bytes().replace(str(folder).encode(), b"")
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "runs.jsonl"
+        if path.is_file() and path.name not in timed
     }
 
 
@@ -123,5 +127,49 @@ def test_a_contract_that_names_another_project_stops_the_line_at_once(tmp_path):
     contract.parent.mkdir()
     contract.write_text(PENGUINS.read_text(encoding="utf-8"), encoding="utf-8")
     with pytest.raises(NotebookFailed, match="project: expected seals, the name of its folder; go"):
+        run_line(contract, tmp_path)
+    assert not (tmp_path / "artifacts").exists()
+
+
+def test_an_amount_goes_through_the_line(tmp_path):
+    "Errors with their unit, the app answers an amount, every column is on a small page."
+    run_line(tables.write_amounts(tmp_path), tmp_path)
+    folder = tmp_path / "artifacts" / "progression"
+    version = json.loads((folder / "in_service.json").read_text())["version"]
+    report = json.loads((folder / version / "report.json").read_text())
+    assert report["task"] == "regression" and report["advantages"][-1]["more_than_noise"]
+    summary = (folder / "summary.txt").read_text(encoding="utf-8")
+    assert re.search(r"mean error\s+\S+ points \(bmi alone: \S+ points\)", summary)
+
+    export_html(tmp_path / "report.ipynb", tmp_path / "report.html", "Progression")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Not examined." in page and "behaviour: the contract names none" in page
+    assert all(name in page for name in report["features"])
+    titles = re.findall(r'alt="([^?]*\?)', page)
+    assert "For whom does it predict too much, or too little?" in titles
+    assert "Does what the model predicts come true?" in titles
+
+
+def test_what_is_not_shown_to_be_better_serves_only_with_a_reason(tmp_path):
+    "Thirty rows: six test rows are no proof; the reason is recorded where everybody sees it."
+    contract = tables.write_few(tmp_path / "data")
+    with pytest.raises(NotebookFailed, match="test rows: expected at least 10 .*-p override"):
+        run_line(contract, tmp_path)
+    folder = tmp_path / "artifacts" / "few"
+    assert not (folder / "in_service.json").exists()
+    run_line(contract, tmp_path, override="a trial run, nobody acts on it")
+    pointer = json.loads((folder / "in_service.json").read_text())
+    assert pointer["override"] == "a trial run, nobody acts on it"
+    assert "a trial run" in (folder / "summary.txt").read_text(encoding="utf-8")
+    assert "a trial run" in (folder / pointer["version"] / "card.md").read_text(encoding="utf-8")
+
+
+def test_a_feature_that_knows_the_answer_stops_the_line(tmp_path):
+    "Until the contract says that somebody has looked at it."
+    contract = tables.write_numbers(tmp_path)
+    rows = pd.read_parquet(contract.with_name("rows.parquet"))
+    rows["mean_radius"] = rows["target"] + np.random.default_rng(0).normal(0, 0.01, len(rows))
+    rows.to_parquet(contract.with_name("rows.parquet"))
+    with pytest.raises(NotebookFailed, match="mean_radius: .*checked"):
         run_line(contract, tmp_path)
     assert not (tmp_path / "artifacts").exists()

@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mlprod.commands.new import COMMANDS
 from sklearn import datasets
 
 import mlprod.new
-from mlprod.commands.new import COMMANDS
 from mlprod.contract import load_page, read_contract
 from mlprod.data import hash_file, read_rows, split_rows, take_labels
 from mlprod.new import NewError, ask_user, describe_project, start_project
@@ -58,7 +58,8 @@ def test_a_known_table_needs_no_change(name, tmp_path):
     made = new(tmp_path, tmp_path / "t.parquet", "--target", "target", "--yes")
     contract = read_contract(made.folder / "contract.yaml")
     train, test = split_rows(read_rows(made.folder / "t.parquet", contract), contract, seed=0)
-    assert contract.task == {"breast_cancer": "binary", "diabetes": "regression"}.get(name, "multiclass")
+    tasks = {"breast_cancer": "binary", "diabetes": "regression"}
+    assert contract.task == tasks.get(name, "multiclass")
     assert 0.25 < len(test) / (len(train) + len(test)) < 0.35
 
 
@@ -81,7 +82,8 @@ def test_what_people_have_to_say_is_todo(birds, tmp_path):
     made = new(tmp_path, birds, "--target", "species")
     path = made.folder / "contract.yaml"
     places = [line.partition(":")[0] for line in find_todos(path)]
-    assert places == ["question", "decision.action", "decision.owner", "decision.made", "data.licence"]
+    decision = [f"decision.{key}" for key in ("action", "owner", "made")]
+    assert places == ["question", *decision, "data.licence"]
     assert sum("TODO" in line for line in describe_project(made, "birds.csv")) == 1
     yes = new(tmp_path, birds, "--target", "species", "--project", "taken", "--yes")
     path = yes.folder / "contract.yaml"
@@ -100,7 +102,8 @@ def test_ten_lines_say_what_was_done(birds, tmp_path):
 def test_the_readme_describes_the_rows(birds, tmp_path):
     "The original's SHA-256, the Parquet file's, and each column in its order."
     made = new(tmp_path, birds, "--target", "species", "--yes")
-    text, path = (made.folder / "README.md").read_text(encoding="utf-8"), made.folder / "birds.parquet"
+    text = (made.folder / "README.md").read_text(encoding="utf-8")
+    path = made.folder / "birds.parquet"
     size = path.stat().st_size
     assert f"original: `{hash_file(birds)}`" in text
     assert f"| birds.parquet | 344 | {size:,} | `{hash_file(path)}` |" in text
@@ -126,7 +129,7 @@ def test_a_suspect_is_asked_for_and_left_out_by_yes(tmp_path):
 
 def test_questions_on_a_terminal_have_defaults():
     "Enter, or the end of input, takes the default; a wrong answer is asked again."
-    table = {"y": [0, 1] * 20, "a": [n % 7 / 2 for n in range(40)], "b": [n % 5 / 2 for n in range(40)]}
+    table = {"y": [0, 1] * 20, "a": [0.5, 1.5, 2] * 13 + [3], "b": [0.5, 1.5, 2, 4] * 10}
     profiles = {name: profile_column(name, [pa.array(each)]) for name, each in table.items()}
     brief = Brief("t", "y")
     same = ask_user(brief, profiles, {"b": "why"}, lambda question: "")
@@ -170,10 +173,9 @@ def test_a_kill_leaves_no_project(tmp_path):
     "Killed at any moment, there is no folder with the project's name."
     rows = "\n".join(f"{n},{n % 97}.5,{n % 2}" for n in range(400_000))
     (tmp_path / "t.csv").write_text(f"a,b,y\n{rows}\n")
-    script = "import sys, tests.test_new as t; from pathlib import Path; t.new(Path(sys.argv[1]), *sys.argv[2:])"
-    child = subprocess.Popen(
-        [sys.executable, "-c", script, tmp_path, tmp_path / "t.csv", "--target", "y", "--yes"], cwd=ROOT
-    )
+    script = "import sys, test_new as t; t.new(t.Path(sys.argv[1]), *sys.argv[2:])"
+    words = [tmp_path, tmp_path / "t.csv", "--target", "y", "--yes"]
+    child = subprocess.Popen([sys.executable, "-c", script, *words], cwd=ROOT / "tests")
     deadline = time.monotonic() + 60
     while child.poll() is None and time.monotonic() < deadline:
         if list((tmp_path / "data").glob(".t.*/*.texts")):

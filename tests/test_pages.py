@@ -302,7 +302,7 @@ def test_curl_lines_work_as_they_stand(flights, tmp_path):
     with serving(generate_app(flights / "artifacts", tmp_path / "app")) as address:
         page = fetch(f"{address}/docs")[2].decode()
         lines = [unescape(line) for line in re.findall(r"<code>(curl .*?)</code>", page, re.DOTALL)]
-        assert len(lines) == 2 * 3 + 1 + 6
+        assert len(lines) == 2 * 3 + 1 + 7
         for line in lines:
             line += " -s -o /dev/null -w '%{http_code}'"
             done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=20)

@@ -41,8 +41,8 @@ def plan_run(
     return folder, root / "app" if default else folder / "app"
 
 
-def check_project(path: Path, rows: str = ""):  # path of the contract, which is returned
-    "Find every mistake in a contract and in its rows, before anything is started."
+def check_project(path: Path, rows: str, seconds: float):  # path of the contract; the contract
+    "Find every mistake in a contract and in its rows, and say how long training takes at most."
     from mlprod.consistency import read_own_contract
     from mlprod.contract import ContractError
     from mlprod.start import find_todos
@@ -50,9 +50,17 @@ def check_project(path: Path, rows: str = ""):  # path of the contract, which is
     if todos := find_todos(path):
         raise ContractError(shorten(path), todos)
     contract = read_own_contract(shorten(path))
+    from mlprod.choose import describe_training
     from mlprod.data import check_table
 
-    check_table(path.parent / (rows or contract.data.rows), contract)
+    table = check_table(path.parent / (rows or contract.data.rows), contract)
+    n_rows, split = len(table), contract.split
+    if split.by:
+        n_rows = int((table[split.by] < split.test_from).sum())
+    elif split.at_random:
+        n_rows = round((1 - split.at_random) * n_rows)
+    words = describe_training(contract, n_rows, seconds)
+    print(f"training: {words}", file=sys.stderr)
     return contract
 
 
@@ -60,7 +68,7 @@ def run_line(options: argparse.Namespace) -> int:
     "Run the production line from a contract to a report and an app."
     root = find_root()
     contract = choose_contract(options, root)
-    agreed = check_project(contract, dict(options.p).get("rows", ""))
+    agreed = check_project(contract, dict(options.p).get("rows", ""), options.seconds)
     contract = contract.resolve()
     from mlprod.run import export_html, run_notebook
 
@@ -68,10 +76,11 @@ def run_line(options: argparse.Namespace) -> int:
     summary, report = folder / "summary.txt", folder / "report.html"
     places = {"contract": contract, "artifacts": root / "artifacts", "app": app}
     parameters = {name: str(place) for name, place in places.items()} | dict(options.p)
+    parameters |= {"seconds": str(round(options.seconds)), "override": options.override}
     summary.unlink(missing_ok=True)  # what is printed below is from this run
     run = run_notebook(
         root / "nbs" / "18_run.ipynb", folder / "report.ipynb", parameters,
-        options.cell_seconds, sys.stderr,
+        max(options.cell_seconds, 5 * options.seconds), sys.stderr,
     )  # fmt: skip
     if not summary.is_file():
         raise CommandError(f"{shorten(summary)}: the line ended without writing it")
@@ -228,6 +237,10 @@ COMMANDS = {  # name: function, example, options
                help="a parameter of nbs/18_run.ipynb; may be repeated"),
         option("--app", metavar="FOLDER", help="where the app goes; default: app/ for the "
                "default contract, else artifacts/<project>/app"),
+        option("--seconds", type=positive, default=180.0, metavar="N", help="for training, on one "
+               "core: more rows than it allows are sampled; default: 180"),
+        option("--override", default="", metavar="REASON", help="why it should serve although it "
+               "does not pass the gate; the card shows it"),
         option("--lessons", action="store_true", help="run every lesson too"),
         CELL_SECONDS,
     ]),

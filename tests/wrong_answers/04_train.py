@@ -81,3 +81,9 @@ def measure_precision(labels, scores, capacity):
     lowest = np.sort(scores)[::-1][n_rows - 1]
     above, tied = scores > lowest, scores == lowest
     return float((labels[above].sum() + labels[tied].mean() * (n_rows - above.sum())) / n_rows)
+
+# exercise 3: folds 'at random' promise an AUC of
+cut = "at random"
+
+# exercise 3: folds 'in time' promise an AUC of
+cut = "in time"
