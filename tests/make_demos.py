@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pandas as pd
 from make_amounts import sign
-from tables import write_amounts, write_project
+from projects import write_amounts, write_project
 
 from mlprod.app.drift import make_reference
 from mlprod.app.rows import read_features
