@@ -501,7 +501,8 @@ def test_a_threshold_of_the_contract_is_the_threshold(tmp_path):
 
 def test_few_test_rows_are_a_doubt_and_never_a_success(tmp_path):
     "Six rows and an AUC of 1.000 say little, and the verdict says so."
-    contract, model, baseline, test_rows = evaluate_project(projects.write_few(tmp_path), "logistic")
+    path = projects.write_few(tmp_path)
+    contract, model, baseline, test_rows = evaluate_project(path, "logistic")
     report = evaluate_model(model, baseline, test_rows, contract)
     assert len(test_rows) == 6
     assert report.doubts[0].startswith("too few test rows: 3 of short, 3 of long")
