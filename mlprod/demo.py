@@ -226,6 +226,8 @@ def list_moments(
             yield local.astimezone(UTC).isoformat(timespec="microseconds"), "range"
             if local.fold == 0:
                 yield local.replace(tzinfo=None).isoformat(), "range"
+    last = high.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "9Z")
+    yield last, read_parts(high.astimezone(zone))  # the seventh digit does not count
     for text, parts in (*list_midnights(column), *list_gaps(column)):
         yield text, parts
     middle = (low + (high - low) / 2).astimezone(timezone(timedelta(hours=2)))
