@@ -178,10 +178,11 @@ PYTHON_ONLY = (  # formats of a moment that the page does not read; the offset i
     "%Y-%m-%dT%H:%M:%S+02:00:00.0",
 )  # fmt: skip
 NO_MOMENTS = (
-    "", "yesterday", "2024-02-30", "2023-02-29T10:00Z", "2024-13-01", "0000-01-01", "2024-05-31T",
-    "2024-05-31T18:0", "2024-05-31T25:00Z", "2024-05-31T18:60Z", "2024-05-31T18:00:60Z",
-    "2024-05-31T18:00z", "2024-05-31T18:00+24:00", "2024-05-31T18:00:00.", " 2024-05-31",
-    "2024-05-31Z", "\uff12024-05-31", "2024-05-31T18:00\u221202:00", 0, 1717171717, True, [],
+    "", "yesterday", "2024-02-30", "2023-02-29T10:00Z", "2024-13-01", "0000-01-01T00:00Z",
+    "2024-05-31T", "2024-05-31T18:0", "2024-05-31T25:00Z", "2024-05-31T18:60Z",
+    "2024-05-31T18:00:60Z", "2024-05-31T18:00z", "2024-05-31T18:00+24:00", "2024-05-31T18:00:00.",
+    " 2024-05-31", "2024-05-31Z", "\uff12024-05-31", "2024-05-31T18:00\u221202:00",
+    0, 1717171717, True, [],
 )  # fmt: skip
 PARTS = {"hour": "%H", "weekday": "%u", "day": "%j", "month": "%m"}  # in the words of strftime
 
@@ -218,8 +219,15 @@ def list_moments(
         if local.fold == 0 and low + tick * 10**6 < instant < high:
             yield naive.isoformat(), parts
             yield naive.isoformat(timespec="milliseconds") + "999", parts  # cut, or a digit more
-    for away, end in ((-tick, low), (tick, high), (-timedelta(days=400), low)):
-        yield (end + away).astimezone(UTC).isoformat(timespec="microseconds"), "range"
+    far = timedelta(days=400)
+    for end, away in ((low, -tick), (high, tick), (low, -far), (high, far)):
+        if CALENDAR[0] < count_seconds(end)[0] + away.total_seconds() < CALENDAR[1]:
+            local = (end + away).astimezone(zone)
+            yield local.astimezone(UTC).isoformat(timespec="microseconds"), "range"
+            if local.fold == 0:
+                yield local.replace(tzinfo=None).isoformat(), "range"
+    last = high.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "9Z")
+    yield last, read_parts(high.astimezone(zone))  # the seventh digit does not count
     for text, parts in (*list_midnights(column), *list_gaps(column)):
         yield text, parts
     middle = (low + (high - low) / 2).astimezone(timezone(timedelta(hours=2)))

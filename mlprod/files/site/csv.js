@@ -10,7 +10,6 @@ const csv = (() => {
   }
 
   function parse(text) {  // { mark, records }: each record a list of texts; blank lines are left out
-    text = text.replace(/^\ufeff/, "");
     const mark = findMark(text.slice(0, text.search(/[\r\n]|$/))), records = [];
     let record = [], at = 0;
     const close = () => {
