@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['TELLING', 'ORDERED', 'score_alone', 'measure_auc', 'cut_groups', 'single_columns', 'label_rows', 'score_columns',
-           'Suspect', 'find_copy', 'find_filled', 'find_identifier', 'find_telling', 'find_order', 'find_leaks',
-           'refuse_leaks']
+           'Suspect', 'find_copy', 'find_filled', 'find_identifier', 'is_chance', 'find_telling', 'find_order',
+           'find_leaks', 'refuse_leaks']
 
 # %% ../nbs/03b_leaks.ipynb #9c02a005
 from dataclasses import dataclass
+from math import erfc
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -148,7 +149,15 @@ def find_identifier(values: pd.Series, n_rows: int) -> str:
     return text if is_one and n >= 50 else ""
 
 # %% ../nbs/03b_leaks.ipynb #9c02a012
-def find_telling(groups: pd.Series, labels: np.ndarray) -> str:
+def is_chance(auc: float, labels: np.ndarray, n_features: int) -> bool:
+    "Say whether the best of so many columns of noise may have such an AUC, on so few rows."
+    counts, n = np.bincount(labels), len(labels)
+    spread = np.sqrt(np.mean((n + 1) / (12 * counts * (n - counts))))  # Wilcoxon's, of an AUC
+    p = erfc((auc - 0.5) / spread / np.sqrt(2)) / 2
+    return p * n_features > 0.01
+
+
+def find_telling(groups: pd.Series, labels: np.ndarray, n_features: int) -> str:
     "Say whether groups of values tell the labels apart; each half is scored by the other."
     half, aucs = len(labels) // 2, []
     for start in (0, half):
@@ -157,7 +166,9 @@ def find_telling(groups: pd.Series, labels: np.ndarray) -> str:
         scores = score_alone(groups.iloc[order], labels[order], learned, labels.max() + 1)
         aucs.append(measure_auc(labels[order][learned:], scores))
     auc = float(np.mean(aucs))
-    return f"alone it tells the labels apart: AUC {auc:.3f}" if auc >= TELLING else ""
+    if auc < TELLING or is_chance(auc, labels, n_features):
+        return ""
+    return f"alone it tells the labels apart: AUC {auc:.3f}"
 
 
 def find_order(values: pd.Series, labels: np.ndarray) -> str:
@@ -193,8 +204,9 @@ def find_leaks(
         if column.checked or name in suspects:
             continue
         groups = single_columns(name, values, column)[feature]
-        reason = "" if amount and feature == contract.baseline else find_telling(groups, labels)
-        reason = find_copy(values, rows[contract.target.column], labels) or reason
+        reason = find_copy(values, rows[contract.target.column], labels)
+        if not (amount and feature == contract.baseline):
+            reason = reason or find_telling(groups, labels, len(contract.features))
         if not amount:
             reason = reason or find_filled(values, labels, contract.target.labels)
         if column.kind == "category":

@@ -113,7 +113,8 @@ CHUNK = 1 << 20  # bytes, or characters, that are read at once
 CODES = [
     "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "shift_jis", "gb18030", "euc_kr", "big5",
 ]  # fmt: skip
-CENTRAL = set("¹³¿£¯¼¾")  # what letters of Central Europe become when read as cp1252
+# What letters of Central Europe become when read as cp1252: signs within a word, or š and ž as they are.
+CENTRAL = re.compile(r"[^\W\d_][¹³¿£¯¼¾][^\W\d_]|[šžŠŽ]")
 
 
 def find_encoding(path: Path) -> str:
@@ -143,8 +144,11 @@ def find_encoding(path: Path) -> str:
     best = from_bytes(rest or head, cp_isolation=CODES).best()
     if best is None:
         raise TableError(f"{path}: expected text; its encoding is unknown (--encoding NAME)")
+    if best.encoding not in ("cp1250", "cp1252"):
+        return best.encoding
     western = rest.decode("cp1252", errors="replace")
-    return "cp1252" if best.encoding == "cp1250" and not CENTRAL & set(western) else best.encoding
+    czech = {"ø", "ì"} <= set(western)  # ř and ě
+    return "cp1250" if czech or CENTRAL.search(western) else "cp1252"
 
 # %% ../nbs/workshop/tables.ipynb #tab00013
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}

@@ -284,6 +284,20 @@ TAKEN = {
         "t.csv", lines(header="Возраст покупателя в годах,y").encode("cp1251"), {},
         has("Возраст покупателя в годах", "y"),
     ),
+    "Czech": (
+        "t.csv", lines("5,Plzeň", "5,Třebíč", "5,město", header="ženatý,y").encode("cp1250"),
+        {"rare": "drop"}, has("ženatý", "y"),
+    ),
+    "Czech without ž": (
+        "t.csv", lines(header="příjem,město").encode("cp1250"), {"target": "město"},
+        has("příjem", "město"),
+    ),
+    "Polish": ("t.csv", lines(header="wartość całkowita,y").encode("cp1250"), {}, has("wartość całkowita", "y")),
+    "Danish": ("t.csv", lines(header="beløb på kort,y").encode("cp1252"), {}, has("beløb på kort", "y")),
+    "Italian": ("t.csv", lines(header="età del lunedì,y").encode("cp1252"), {}, has("età del lunedì", "y")),
+    "pounds and cubes": (
+        "t.csv", lines(header="£ für m³,y").encode("cp1252"), {}, has("£ für m³", "y"),
+    ),
     "semicolons": ("t.csv", lines().replace(",", ";"), {}, has("a", "y")),
     "tabs": ("t.TSV", lines().replace(",", "\t"), {}, has("a", "y")),
     "bars": ("t.txt", lines().replace(",", "|"), {}, has("a", "y")),

@@ -1,6 +1,7 @@
 "The committed rows are the ones that the READMEs beside them describe."
 
 import hashlib
+import html
 import os
 import re
 import subprocess
@@ -13,12 +14,12 @@ import pytest
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 FILE_LINE = re.compile(r"^\| (\S+\.parquet) \| ([\d,]+) \| ([\d,]+) \| `([0-9a-f]{64})` \|$", re.M)
-COLUMN_LINE = re.compile(r"^\| (\w+) \| (?:number|category|moment)", re.M)
+COLUMN_LINE = re.compile(r"^\| (.+?) \| (?:number|category|moment)\b", re.M)
 
 DESCRIBED = [
-    (project, *line)
-    for project in ("flights", "penguins")
-    for line in FILE_LINE.findall((DATA / project / "README.md").read_text(encoding="utf-8"))
+    (path.parent.name, *line)
+    for path in sorted(DATA.glob("*/README.md"))
+    for line in FILE_LINE.findall(path.read_text(encoding="utf-8"))
 ]
 
 
@@ -51,7 +52,8 @@ def test_a_file_is_the_one_its_readme_describes(project, name, rows, size, sha25
     path = DATA / project / name
     content = path.read_bytes()
     parquet = pq.ParquetFile(path)
-    columns = COLUMN_LINE.findall((DATA / project / "README.md").read_text(encoding="utf-8"))
+    readme = (DATA / project / "README.md").read_text(encoding="utf-8")
+    columns = [html.unescape(name) for name in COLUMN_LINE.findall(readme)]
 
     assert hashlib.sha256(content).hexdigest() == sha256
     assert len(content) == int(size.replace(",", ""))
