@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from sklearn import datasets
 
 import mlprod.new
-from mlprod.commands.new import COMMANDS
+from mlprod.commands.capstone import COMMANDS
 from mlprod.contract import load_page, read_contract
 from mlprod.data import hash_file, read_rows, split_rows, take_labels
 from mlprod.new import NewError, ask_user, describe_project, start_project
@@ -170,7 +170,7 @@ def test_what_is_interrupted_leaves_nothing(birds, tmp_path, monkeypatch):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are a POSIX matter")
 def test_a_kill_leaves_no_project(tmp_path):
-    "Killed at any moment, there is no folder with the project's name."
+    "Killed at any moment, there is no folder with its name, and the next one removes what is left."
     rows = "\n".join(f"{n},{n % 97}.5,{n % 2}" for n in range(400_000))
     (tmp_path / "t.csv").write_text(f"a,b,y\n{rows}\n")
     script = "import sys, test_new as t; t.new(t.Path(sys.argv[1]), *sys.argv[2:])"
@@ -183,7 +183,13 @@ def test_a_kill_leaves_no_project(tmp_path):
             break
         time.sleep(0.005)
     assert child.wait(60) == -signal.SIGKILL
-    assert not (tmp_path / "data" / "t").exists()
+    assert not (tmp_path / "data" / "t").exists() and list((tmp_path / "data").glob(".t.*"))
+    (tmp_path / "t.csv").write_text("a,y\n" + "0.5,0\n1.5,1\n2,0\n" * 10)
+    with mlprod.new.open_folder(tmp_path / "data" / "busy"):  # somebody else's, being written
+        new(tmp_path, *words[1:])
+        left = sorted(path.name.partition(".")[2][:4] for path in (tmp_path / "data").glob(".*"))
+        assert left == ["busy"]
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["busy", "t"]
 
 
 def test_a_standard_takes_the_place_of_guesses(birds, tmp_path):
