@@ -25,7 +25,8 @@ from mlprod import data, score
 from mlprod.app.app import create_app
 from mlprod.app.model import InService
 from mlprod.app.rows import read_value
-from mlprod.score import BLANKS, ScoreError, number_records, read_texts, score_table
+from mlprod.parts import score_table
+from mlprod.score import BLANKS, ScoreError, number_records, read_texts
 
 ROOT = Path(mlprod.__file__).resolve().parent.parent
 ARTIFACTS = ROOT / "app" / "artifacts"
@@ -452,7 +453,7 @@ def test_a_run_that_is_killed_leaves_no_output(tmp_path, sign):
 MEASURE = """
 import resource, sys
 from mlprod.app.model import InService
-from mlprod.score import score_table
+from mlprod.parts import score_table
 artifact = InService(sys.argv[1]).artifact()
 outcome = score_table(artifact, *sys.argv[2:])
 print(outcome.written, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

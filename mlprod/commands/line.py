@@ -182,7 +182,8 @@ def score_rows(options: argparse.Namespace) -> int:
     if options.on_bad == "stop" and rejects:
         raise CommandError(f"--rejects {rejects}: nothing is rejected with --on-bad stop; got both")
     artifact = find_artifact(options)
-    from mlprod.score import make_progress, score_table
+    from mlprod.parts import score_table
+    from mlprod.score import make_progress
 
     show = make_progress(sys.stderr)
     done = score_table(artifact, options.source, options.target, rejects, show)
