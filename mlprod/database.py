@@ -102,7 +102,8 @@ def make_tables(link: Any, query: Query) -> None:
         index = '"' + table.rpartition(".")[2].strip('"') + '_key"'
         link.execute(to_text(f"CREATE UNIQUE INDEX IF NOT EXISTS {index} ON {table} ({unique})"))
     link.execute(to_text(
-        "CREATE TABLE IF NOT EXISTS mlprod_progress (target text PRIMARY KEY, head text, state text)"
+        "CREATE TABLE IF NOT EXISTS mlprod_progress"
+        " (target text PRIMARY KEY, head text, state text)"
     ))  # fmt: skip
 
 # %% ../nbs/15c_database.ipynb #db150020
@@ -128,11 +129,12 @@ def encode_page(
     rows: list[tuple], names: list[str], features: Features
 ) -> Batch:  # its numbers are places in the page, from 1
     "Encode the good records of a page."
-    frame, found = pd.DataFrame.from_records(rows, columns=names, coerce_float=True), []
+    frame = pd.DataFrame.from_records(rows, columns=names, coerce_float=True)
+    frame, found = frame[list(features.columns)], []
     for name, column in features.columns.items():
         if column.kind == "moment" and frame[name].dtype == "str":
-            frame[name], problems = read_texts(pa.array(frame[name], pa.string()), column)
-            found += problems
+            values, problems = read_texts(pa.array(frame[name], pa.string()), column)
+            frame, found = frame.assign(**{name: values}), found + problems
     good, matrix, unknown, problems = encode_good(frame, features, found)
     return Batch(np.flatnonzero(good) + 1, [], matrix, unknown, problems)
 
@@ -171,7 +173,7 @@ def write_page(
 
 # %% ../nbs/15c_database.ipynb #db150027
 def read_progress(link: Any, table: str, head: str) -> tuple[Any, Outcome]:
-    "Read how far the run with this head came: last key and counts; None and zeros at the beginning."
+    "Read how far the run with this head came: last key and counts; None at the beginning."
     sql = "SELECT state FROM mlprod_progress WHERE target = :target AND head = :head"
     state = link.execute(to_text(sql), {"target": table, "head": head}).scalar()
     last, counts = json.loads(state) if state else (None, [0, 0, 0, 0])
@@ -195,7 +197,7 @@ def score_query(
     show: Callable[[int, float], None] = lambda read, share: None,  # page by page
     most: int = ROWS,  # records of a page
 ) -> Outcome:
-    "Score a query into a table, a transaction a page; a run that was killed goes on behind its last."
+    "Score a query into a table, a transaction a page; a killed run goes on behind its last page."
     head = json.dumps([sql, artifact.version, key, most, rejects])
     with open_database(url) as engine:
         query = make_query(engine, sql, table, key, rejects)
