@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pandas as pd
@@ -32,17 +33,18 @@ def die(*arguments):
         os.kill(os.getpid(), signal.SIGKILL)
     write(*arguments)
 
-words = artifact, url, sql, table, "id", "refused"
 for _ in deaths:
     child = os.fork()
     if not child:
         database.write_progress = die
-        database.score_query(*words, most=100)
+        database.score_query(artifact, url, sql, table, "id", "refused", most=100)
         os._exit(0)
     assert os.waitpid(child, 0)[1] == signal.SIGKILL
-shown = []
-outcome = database.score_query(*words, show=lambda *at: shown.append(at), most=100)
-print(*outcome, "in", len(shown), "pages")
+for name in (table, "quiet"):
+    shown = []
+    outcome = database.score_query(artifact, url, sql, name, "id", "refused", most=100,
+                                   show=lambda *at: shown.append(at))
+    print(*outcome, "in", len(shown), "pages")
 """
 
 
@@ -54,34 +56,33 @@ def find_postgres():
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
+def postgres():
     "Address of a server that listens on a socket in a folder of its own."
     programs = find_postgres()
     if programs is None:
         pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
     pytest.importorskip("psycopg", reason="the extra sql is not installed")
-    folder = tmp_path_factory.mktemp("postgres")
-    as_postgres = []
-    if os.name != "nt" and os.getuid() == 0:  # it does not run as root
-        as_postgres = ["runuser", "-u", "postgres", "--"]
-        for path in (folder, *folder.parents[:2]):
-            path.chmod(0o755)
-        shutil.chown(folder, "postgres")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        as_postgres = []
+        if os.name != "nt" and os.getuid() == 0:  # it does not run as root
+            as_postgres = ["runuser", "-u", "postgres", "--"]
+            shutil.chown(folder, "postgres")
 
-    def call(program, *words):
-        command = [*as_postgres, programs / program, "-D", folder / "data", *words]
-        log = folder / "calls.txt"
-        with open(log, "ab") as file:
-            done = subprocess.run(command, stdout=file, stderr=file, cwd="/", timeout=60)
-        assert done.returncode == 0, log.read_text()
+        def call(program, *words):
+            command = [*as_postgres, programs / program, "-D", f"{folder}/data", *words]
+            with open(f"{folder}/calls.txt", "a+b") as log:
+                done = subprocess.run(command, stdout=log, stderr=log, cwd="/", timeout=60)
+                log.seek(0)
+                assert done.returncode == 0, log.read()
 
-    call("initdb", "-U", "postgres", "-A", "trust", "--no-sync", "--locale=C.UTF-8", "-E", "UTF8")
-    settings = f"-k {folder} -c listen_addresses= -c fsync=off"
-    call("pg_ctl", "-w", "-l", folder / "log.txt", "-o", settings, "start")
-    try:
-        yield f"postgresql://postgres@/postgres?host={folder}"
-    finally:
-        call("pg_ctl", "-w", "-m", "immediate", "stop")
+        words = ["-U", "postgres", "-A", "trust", "--no-sync", "--locale=C.UTF-8", "-E", "UTF8"]
+        call("initdb", *words)
+        settings = f"-k {folder} -c listen_addresses= -c fsync=off"
+        call("pg_ctl", "-w", "-l", f"{folder}/log.txt", "-o", settings, "start")
+        try:
+            yield f"postgresql://postgres@/postgres?host={folder}"
+        finally:
+            call("pg_ctl", "-w", "-m", "immediate", "stop")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -99,7 +100,7 @@ def url(request, tmp_path):
     rows.insert(0, "id", [number * 7919 % 1009 for number in range(1, 1001)])
     engine = open_engine(address)
     with engine.begin() as link:
-        for table in ("scores", "again", "refused", "mlprod_progress"):
+        for table in ("scores", "quiet", "again", "refused", "mlprod_progress"):
             link.execute(sqlalchemy.text(f"DROP TABLE IF EXISTS {table}"))
         rows.to_sql("departures", link, index=False, if_exists="replace")
     engine.dispose()
@@ -138,21 +139,17 @@ def test_a_run_killed_before_its_commit_goes_on_and_the_table_is_equal(url):
     "Four processes are killed with a page written and not committed; the last one finishes."
     ask(url, "UPDATE departures SET distance = 9 WHERE id % 10 = 0")
 
-    def go(table, *deaths):
-        words = [str(ROOT / "app" / "artifacts"), url, QUERY, table, *deaths]
-        command = [sys.executable, "-c", KILLER, *words]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip(), ask(url, f"SELECT * FROM {table} ORDER BY id")
-
     bad = len(ask(url, "SELECT 1 FROM departures WHERE id % 10 = 0"))
+    words = [str(ROOT / "app" / "artifacts"), url, QUERY, "scores", *"kill"]
+    command = [sys.executable, "-c", KILLER, *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=240)
+    assert done.returncode == 0, done.stderr
     counts = f"1000 {1000 - bad} {bad} 0"
-    said, wanted = go("scores")
-    assert said == f"{counts} in 10 pages" and len(wanted) == 1000 - bad
+    assert done.stdout.splitlines() == [f"{counts} in 6 pages", f"{counts} in 10 pages"]
+    found, wanted = (ask(url, f"SELECT * FROM {name} ORDER BY id") for name in ("scores", "quiet"))
+    assert found == wanted and len(found) == 1000 - bad
     refused = ask(url, "SELECT * FROM refused ORDER BY id")
     assert len(refused) == bad and refused[0][1:3] == ("distance", "range")
-    assert go("again", *"kill") == (f"{counts} in 6 pages", wanted)
-    assert ask(url, "SELECT * FROM refused ORDER BY id") == refused
 
 
 def test_a_run_again_writes_nothing_twice_and_moves_what_has_changed(url):
@@ -172,7 +169,11 @@ def test_a_run_again_writes_nothing_twice_and_moves_what_has_changed(url):
     ("sql", "key", "words"),
     [
         (QUERY, "number", "--key number: expected one of id, "),
-        (QUERY, "origin", "--key origin: expected another one in each record, got 0 without"),
+        (
+            QUERY.replace("id, ", ""),
+            "origin",
+            "--key origin: expected another one in each ",
+        ),
         (QUERY + ", nowhere", "id", "the database says: "),
         (QUERY.replace(f", {NAMES[3]}", ""), "id", "columns: distance: expected a value"),
         (QUERY.replace("id,", "id, 7 AS gate,"), "id", "columns: gate: expected no such column"),
