@@ -4,23 +4,25 @@
 
 # %% auto #0
 __all__ = ['KINDS', 'ROWS', 'BYTES', 'BLANKS', 'DAY', 'TIME', 'PLAIN', 'UNCLOSED', 'ANY', 'ADDED', 'ScoreError', 'find_kind',
-           'Batch', 'encode_good', 'make_batch', 'require_names', 'read_parquet', 'pick_plain', 'read_moments',
-           'read_texts', 'decode_texts', 'find_unclosed', 'number_records', 'take_skipped', 'make_csv_batch',
-           'read_csv', 'read_rows', 'split_lines', 'read_ndjson', 'Answers', 'answer', 'add_answers', 'make_schema',
-           'tabulate', 'to_lines', 'open_writer', 'open_aside', 'require_places', 'open_source', 'naming', 'Outcome',
-           'write_problems', 'require_none', 'open_target', 'open_outputs', 'score_table', 'make_progress']
+           'Batch', 'Piece', 'encode_good', 'make_batch', 'require_names', 'encode_table', 'read_parquet', 'pick_plain',
+           'read_moments', 'read_texts', 'decode_texts', 'find_unclosed', 'number_records', 'take_skipped',
+           'make_csv_batch', 'read_csv', 'read_rows', 'split_lines', 'encode_lines', 'read_ndjson', 'Answers', 'answer',
+           'add_answers', 'output_schema', 'make_schema', 'tabulate', 'to_lines', 'pack', 'csv_options', 'naming',
+           'Outcome', 'Part', 'Task', 'make_part', 'write_problems', 'run_ahead', 'make_progress']
 
 # %% ../nbs/15a_batch.ipynb #6730af56
 import csv
 import io
-import os
 import re
-import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, TextIO
+from typing import Any, BinaryIO, NamedTuple, TextIO
 
 import msgspec
 import numpy as np
@@ -34,7 +36,6 @@ from .app.model import Artifact
 from .app.rows import Column, Features, Problem, RowsError, ValueRefused
 from .app.rows import check_rows, encode_rows, find_problems, read_value
 from .frames import compare_names, encode_frame, read_series
-from .write import sync_folder
 
 # %% ../nbs/15a_batch.ipynb #bfdf2051
 KINDS = {
@@ -48,8 +49,9 @@ class ScoreError(ValueError):
 
 
 def find_kind(name: str) -> str:  # name: of a file, or - for NDJSON on standard input or output
-    "Find a file's format by the end of its name; raises ScoreError for any other."
-    kind = "NDJSON" if name == "-" else KINDS.get(Path(name).suffix.lower())
+    "Find a file's format by the end of its name, none is a folder; raises ScoreError for others."
+    ending = Path(name).suffix.lower()
+    kind = "NDJSON" if name == "-" else KINDS.get(ending) if ending else "folder"
     if kind is None:
         endings = ", ".join(KINDS)
         raise ScoreError(f"{name}: expected a name that ends in {endings}, or - for NDJSON")
@@ -65,10 +67,15 @@ class Batch(NamedTuple):
     unknown: list[Problem]  # warnings; their rows are places in the batch, from 1
     problems: list[Problem]  # with the others; their rows are numbers in the input
 
-    @property
-    def last(self) -> int:  # number of the last record, good or not
-        rows = [problem.row for problem in self.problems]
-        return max([*self.numbers[-1:].tolist(), *rows], default=0)
+
+class Piece(NamedTuple):
+    "Records as they were read: a call encodes them, whenever somebody has the time."
+
+    file: str  # they come from
+    label: str  # the file's name in the output; empty where there is only one
+    n: int  # of them, as the reader counts
+    share: float  # of the input that has been read, these included; 0 where nobody knows
+    encode: Callable[[], Batch]
 
 # %% ../nbs/15a_batch.ipynb #977182dc
 def encode_good(
@@ -114,21 +121,27 @@ def require_names(names: list[str], features: Features) -> None:
         raise ScoreError(f"columns: {'; '.join(texts + more)}")
 
 # %% ../nbs/15a_batch.ipynb #2520e466
-def read_parquet(path: str, features: Features) -> tuple[pa.Schema, Iterator[Batch]]:
+def encode_table(table: pa.Table, numbers: np.ndarray, features: Features) -> Batch:
+    "Encode rows that have types."
+    frame = table.select(list(features.columns)).to_pandas()
+    return make_batch(table, numbers, frame, features, [])
+
+
+def read_parquet(path: str, features: Features) -> tuple[pa.Schema, Iterator[Piece]]:
     "Open a Parquet file; raises ScoreError for other columns."
     file = pq.ParquetFile(path)
-    every = file.schema_arrow.names
+    every, n_rows = file.schema_arrow.names, file.metadata.num_rows
     names = [name for name in every if not re.match(r"__index_level_\d+__$", name)]  # pandas' own
     require_names(names, features)
     schema = pa.schema([file.schema_arrow.field(name) for name in names])
 
-    def read() -> Iterator[Batch]:
+    def read() -> Iterator[Piece]:
         first = 1
         for records in file.iter_batches(ROWS, columns=names):
             table = pa.Table.from_batches([records]).cast(schema)
             numbers = np.arange(first, first := first + len(table))
-            frame = table.select(list(features.columns)).to_pandas()
-            yield make_batch(table, numbers, frame, features, [])
+            encode = partial(encode_table, table, numbers, features)
+            yield Piece(path, "", len(table), (first - 1) / n_rows, encode)
 
     return schema, read()
 
@@ -228,6 +241,7 @@ def make_csv_batch(
     numbers: np.ndarray,  # (n,) of them in the input
     features: Features,
     mark: str,  # between values
+    ragged: list[Problem],  # records of another length between them, which were skipped
 ) -> Batch:
     "Decode records of a CSV file and read them; raises ScoreError for an open quote."
     texts, frame, found = {}, {}, []
@@ -240,10 +254,11 @@ def make_csv_batch(
         if name in features.columns:
             frame[name], problems = read_texts(texts[name], features.columns[name])
             found += problems
-    return make_batch(pa.table(texts), numbers, pd.DataFrame(frame), features, found)
+    batch = make_batch(pa.table(texts), numbers, pd.DataFrame(frame), features, found)
+    return batch._replace(problems=ragged + batch.problems)
 
 # %% ../nbs/15a_batch.ipynb #22066b80
-def read_csv(path: str, features: Features, mark: str) -> tuple[pa.Schema, Iterator[Batch]]:
+def read_csv(path: str, features: Features, mark: str) -> tuple[pa.Schema, Iterator[Piece]]:
     "Open a CSV file, every value as text; raises ScoreError for other columns."
     skipped = []
 
@@ -254,8 +269,10 @@ def read_csv(path: str, features: Features, mark: str) -> tuple[pa.Schema, Itera
         skipped.append(Problem(row.number - 1, "", text, reason))  # the header is pyarrow's first
         return "skip"
 
+    file = pa.OSFile(path)
+    size = file.size() or 1
     reader = arrow_csv.open_csv(
-        path,
+        file,
         arrow_csv.ReadOptions(use_threads=False, block_size=BYTES),  # with threads: no numbers
         arrow_csv.ParseOptions(delimiter=mark, newlines_in_values=True, invalid_row_handler=skip),
         arrow_csv.ConvertOptions(column_types=dict.fromkeys(features.known, pa.binary())),
@@ -263,18 +280,16 @@ def read_csv(path: str, features: Features, mark: str) -> tuple[pa.Schema, Itera
     schema = pa.schema([(name, pa.string()) for name in reader.schema.names])
     require_names(schema.names, features)
 
-    def read() -> Iterator[Batch]:
+    def read() -> Iterator[Piece]:
         last = 0
-        for records in filter(len, reader):
+        nothing = pa.RecordBatch.from_pylist([], reader.schema)
+        for records in chain(filter(len, reader), [nothing]):  # at the end only skipped ones
             numbers = number_records(last + 1, len(records), skipped)
-            last = int(numbers[-1])
-            ragged = take_skipped(skipped, last)
-            batch = make_csv_batch(records, numbers, features, mark)
-            yield batch._replace(problems=ragged + batch.problems)
-        if skipped:
-            nothing = schema.empty_table()
-            batch = make_batch(nothing, np.arange(0), nothing.to_pandas(), features, [])
-            yield batch._replace(problems=take_skipped(skipped, np.inf))
+            ragged = take_skipped(skipped, numbers[-1] if len(numbers) else np.inf)
+            before, last = last, max([last, *numbers[-1:], *[each.row for each in ragged]])
+            if last > before:
+                encode = partial(make_csv_batch, records, numbers, features, mark, ragged)
+                yield Piece(path, "", int(last - before), file.tell() / size, encode)
 
     return schema, read()
 
@@ -317,37 +332,47 @@ def split_lines(file: BinaryIO, live: bool) -> Iterator[list[bytes]]:
     yield [rest] if rest and not rest.isspace() else []
 
 
-def read_ndjson(path: str, features: Features, live: bool) -> Iterator[Batch]:
+def encode_lines(
+    lines: list[bytes], numbers: np.ndarray, features: Features, decoder: msgspec.json.Decoder
+) -> Batch:
+    "Encode lines of NDJSON, and number what is wrong as the input does."
+    good, matrix, unknown, problems = read_rows(lines, features, decoder)
+    problems = [each._replace(row=int(numbers[each.row - 1])) for each in problems]
+    kept = [line for line, is_good in zip(lines, good, strict=True) if is_good]
+    return Batch(numbers[np.array(good, "bool")], kept, matrix, unknown, problems)
+
+
+def read_ndjson(path: str, features: Features, live: bool) -> Iterator[Piece]:
     "Read a file of NDJSON, or standard input; raises ScoreError for a line that does not end."
     decoder, first, is_file = msgspec.json.Decoder(features.row), 1, path != "-"
+    size = Path(path).stat().st_size if is_file else 0
     with open(path if is_file else 0, "rb", closefd=is_file) as file:
-        for lines in split_lines(file, live):
-            if first == 1 and lines:
+        for lines in filter(None, split_lines(file, live)):
+            if first == 1:
                 lines[0] = lines[0].removeprefix(b"\xef\xbb\xbf")  # a byte order mark
             numbers = np.arange(first, first := first + len(lines))
-            good, matrix, unknown, problems = read_rows(lines, features, decoder)
-            problems = [each._replace(row=int(numbers[each.row - 1])) for each in problems]
-            kept = [line for line, is_good in zip(lines, good, strict=True) if is_good]
-            yield Batch(numbers[np.array(good, "bool")], kept, matrix, unknown, problems)
+            share = file.tell() / size if size else 0
+            encode = partial(encode_lines, lines, numbers, features, decoder)
+            yield Piece(path, "", len(lines), share, encode)
 
 # %% ../nbs/15a_batch.ipynb #08ab0761
 class Answers(NamedTuple):
     "What is written beside n records."
 
-    record: list[int]  # its number in the input
+    record: np.ndarray  # its number in the input
     score: list[float]
     decision: list[str]
-    warnings: list[list[str]]
+    warnings: list[tuple[str, ...]]
 
 
 def answer(batch: Batch, artifact: Artifact) -> Answers:
     "Score the good records of a batch, as the app scores rows."
-    warnings = [[] for _ in batch.numbers]
+    warnings = [()] * len(batch.numbers)
     for row, column, text, _ in batch.unknown:
-        warnings[row - 1].append(f"{column}: {text}")
+        warnings[row - 1] += (f"{column}: {text}",)
     n_scores = len(artifact.labels) or 1
     scores = artifact.score(batch.matrix) if len(batch.matrix) else np.empty((0, n_scores))
-    return Answers(batch.numbers.tolist(), *artifact.decide(scores), warnings)
+    return Answers(batch.numbers, *artifact.decide(scores), warnings)
 
 
 ADDED = pa.schema(
@@ -355,13 +380,21 @@ ADDED = pa.schema(
 )  # behind the input's columns; in front of them is the record's number
 
 
-def add_answers(table: pa.Table, answers: Answers) -> pa.Table:
-    "Put the answers beside the rows; several warnings become one text."
-    table = table.add_column(0, "record", pa.array(answers.record, pa.int64()))
-    texts = ["; ".join(each) or None for each in answers.warnings]
-    for field, values in zip(ADDED, [answers.score, answers.decision, texts], strict=True):
-        table = table.append_column(field, pa.array(values, field.type))
-    return table
+def add_answers(table: pa.Table, answers: Answers, file: str = "") -> pa.Table:
+    "Put the answers beside the rows, and the file's name before them if there are several."
+    names = {"file": pa.repeat(file, len(table))} if file else {}
+    texts = ["; ".join(each) if each else None for each in answers.warnings]
+    added = [pa.array(values, field.type) for field, values in zip(
+        ADDED, [answers.score, answers.decision, texts], strict=True
+    )]  # fmt: skip
+    columns = [*names.values(), pa.array(answers.record, pa.int64()), *table.columns, *added]
+    return pa.table(columns, schema=output_schema(table.schema, file))
+
+
+def output_schema(schema: pa.Schema, file: str = "") -> pa.Schema:  # of the input; of the output
+    "List the columns of an output."
+    front = [("file", pa.string())] * bool(file) + [("record", pa.int64())]
+    return pa.schema([*[pa.field(*each) for each in front], *schema, *ADDED])
 
 # %% ../nbs/15a_batch.ipynb #11c9bb32
 def make_schema(features: Features) -> pa.Schema:
@@ -384,91 +417,50 @@ def tabulate(lines: list[bytes], schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema)
 
 
-def to_lines(kept: pa.Table | list[bytes], answers: Answers) -> bytes:
+def to_lines(kept: pa.Table | list[bytes], answers: Answers, file: str = "") -> bytes:
     "Write rows and answers as NDJSON; what came as a line is left as it was."
     if isinstance(kept, pa.Table):
         encoder = msgspec.json.Encoder(enc_hook=str)  # pandas has moments of its own
         kept = list(map(encoder.encode, kept.to_pylist()))
+    front, names = {"file": file} if file else {}, Answers._fields
     added = [
-        msgspec.json.encode(dict(zip(Answers._fields, each, strict=True)))
-        for each in zip(*answers, strict=True)
+        msgspec.json.encode(front | dict(zip(names, each, strict=True)))
+        for each in zip(answers.record.tolist(), *answers[1:], strict=True)
     ]
     pairs = zip(kept, added, strict=True)
     return b"".join(line.rstrip()[:-1] + b"," + more[1:] + b"\n" for line, more in pairs)
 
 
-def open_writer(
-    stack: ExitStack,  # ends what is begun here
-    file: BinaryIO,
-    kind: str,
+def pack(
+    batch: Batch,
+    answers: Answers,
+    kind: str,  # of the output
     schema: pa.Schema,  # of the input
-) -> Callable[[Batch, Answers], None]:
-    "Begin an output; what is returned writes a batch to it."
+    file: str = "",
+) -> bytes | pa.Buffer:
+    "Write a batch with its answers as the output wants it, one file of Parquet as Arrow's bytes."
     if kind == "NDJSON":
-        return lambda batch, answers: (file.write(to_lines(batch.kept, answers)), file.flush())
-    whole = pa.schema([("record", pa.int64()), *schema, *ADDED])
+        return to_lines(batch.kept, answers, file)
+    is_table = isinstance(batch.kept, pa.Table)
+    table = add_answers(batch.kept if is_table else tabulate(batch.kept, schema), answers, file)
+    sink = pa.BufferOutputStream()
     if kind == "Parquet":
-        writer = pq.ParquetWriter(file, whole, compression="zstd")
+        with pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+    elif kind == "folder":
+        pq.write_table(table, sink, compression="zstd")
     else:
-        mark = arrow_csv.WriteOptions(delimiter="\t" if kind == "TSV" else ",")
-        writer = arrow_csv.CSVWriter(file, whole, write_options=mark)
-    stack.enter_context(writer)
+        arrow_csv.write_csv(table, sink, csv_options(kind, False))
+    return sink.getvalue()
 
-    def write(batch: Batch, answers: Answers) -> None:
-        is_table = isinstance(batch.kept, pa.Table)
-        table = batch.kept if is_table else tabulate(batch.kept, schema)
-        writer.write_table(add_answers(table, answers))
 
-    return write
-
-# %% ../nbs/15a_batch.ipynb #c4692ae6
-@contextmanager
-def open_aside(path: Path) -> Iterator[BinaryIO]:
-    "Open a file beside its place; it gets its name when all of it is on the disk, or goes away."
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with open(aside, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
-    sync_folder(path.parent)
+def csv_options(kind: str, header: bool) -> arrow_csv.WriteOptions:
+    "Choose the separator by the format."
+    return arrow_csv.WriteOptions(include_header=header, delimiter="\t" if kind == "TSV" else ",")
 
 # %% ../nbs/15a_batch.ipynb #b58b2230
-def require_places(source: str, targets: list[str]) -> None:
-    "Raise ScoreError for an output that could not get its name, before anything is read."
-    kinds = [find_kind(name) for name in (source, *targets)]
-    if kinds[2:] not in ([], ["CSV"]):
-        raise ScoreError(f"{targets[1]}: expected a name that ends in .csv for rejected records")
-    seen = [] if source == "-" else [Path(source).resolve()]
-    for target in [target for target in targets if target != "-"]:
-        path = Path(target)
-        if path.is_dir() or not path.parent.is_dir():
-            got = "a folder" if path.is_dir() else f"no folder {path.parent}"
-            raise ScoreError(f"{target}: expected a file in a folder that exists, got {got}")
-        if path.resolve() in seen:
-            raise ScoreError(f"{target}: expected a file of its own, got one that is named twice")
-        seen.append(path.resolve())
-
-
-def open_source(
-    source: str,
-    features: Features,
-    live: bool,  # answer standard input as it comes
-) -> tuple[pa.Schema, Iterator[Batch]]:
-    "Open an input: the columns that it gives to a table, and its batches."
-    kind = find_kind(source)
-    if kind == "Parquet":
-        return read_parquet(source, features)
-    if kind == "NDJSON":
-        return make_schema(features), read_ndjson(source, features, live)
-    return read_csv(source, features, "\t" if kind == "TSV" else ",")
-
-
 @contextmanager
-def naming(name: str, last: int) -> Iterator[None]:  # last: number of the record before
+def naming(name: str, last: int = 0) -> Iterator[None]:  # last: number of the record before
     "Raise ScoreError with a file's name for whatever goes wrong while it is read or written."
     place = f"{name}: after record {last}" if last else name
     try:
@@ -482,7 +474,7 @@ def naming(name: str, last: int) -> Iterator[None]:  # last: number of the recor
         text = UNCLOSED if "straddling" in text else text  # a value longer than a block
         raise ScoreError(f"{place}: {text}") from error
 
-# %% ../nbs/15a_batch.ipynb #bd8ee994
+
 class Outcome(NamedTuple):
     "How many records there were, and what became of them: read = written + rejected."
 
@@ -492,97 +484,89 @@ class Outcome(NamedTuple):
     warned: int  # of those written
 
 
-def write_problems(file: BinaryIO, problems: list[Problem]) -> None:
+class Part(NamedTuple):
+    "What became of a piece."
+
+    content: bytes | pa.Buffer  # for the output
+    rejected: bytes  # lines of CSV
+    counts: Outcome
+    share: float  # of the input that has been read with it
+
+
+class Task(NamedTuple):
+    "What is to be done with every piece."
+
+    artifact: Artifact
+    schema: pa.Schema  # of the input
+    target: str  # name of the output
+    rejects: bool  # leave bad records out, instead of stopping at the first
+
+
+def make_part(task: Task, piece: Piece) -> Part:
+    "Encode and score a piece; raises ScoreError for a bad record that may not be left out."
+    with naming(piece.file):
+        batch = piece.encode()
+        if batch.problems and not task.rejects:
+            row, column, text, _ = min(batch.problems)
+            place = f"record {row}: {column}" if column else f"record {row}"
+            raise ScoreError(f"{place}: {text} (--rejects FILE leaves such records out)")
+    answers = answer(batch, task.artifact)
+    rejected = len({problem.row for problem in batch.problems})
+    counts = Outcome(piece.n, len(batch.numbers), rejected, sum(map(bool, answers.warnings)))
+    if piece.n != counts.written + rejected:
+        raise ScoreError(f"{piece.file}: {counts}: the mistake is ours")
+    with naming(task.target):
+        if isinstance(batch.kept, pa.Table) and batch.kept.schema != task.schema:  # another file's
+            table = batch.kept.select(task.schema.names).cast(task.schema)
+            batch = batch._replace(kept=table)
+        content = pack(batch, answers, find_kind(task.target), task.schema, piece.label)
+    return Part(content, write_problems(batch.problems, piece.label), counts, piece.share)
+
+
+def write_problems(problems: list[Problem], label: str = "") -> bytes:
     "Write what is wrong with records as CSV, a line each."
     text = io.StringIO()
-    lines = [(row, column, reason, words) for row, column, words, reason in sorted(problems)]
-    csv.writer(text, lineterminator="\n").writerows(lines)
-    file.write(text.getvalue().encode())
+    front = [label] * bool(label)
+    lines = [[*front, row, column, reason, words] for row, column, words, reason in problems]
+    csv.writer(text, lineterminator="\n").writerows(sorted(lines))
+    return text.getvalue().encode()
 
-
-def require_none(source: str, problems: list[Problem]) -> None:
-    "Raise ScoreError with the first of the problems, if there are any."
-    if problems:
-        row, column, text, _ = min(problems)
-        place = f"record {row}: {column}" if column else f"record {row}"
-        raise ScoreError(f"{source}: {place}: {text} (--rejects FILE leaves such records out)")
-
-
-@contextmanager
-def open_target(target: str) -> Iterator[BinaryIO]:
-    "Open a file aside, or standard output as it is."
-    with open(1, "wb", closefd=False) if target == "-" else open_aside(Path(target)) as file:
-        yield file
-
-
-def open_outputs(
-    stack: ExitStack, target: str, rejects: str | None, schema: pa.Schema
-) -> tuple[Callable[[Batch, Answers], None], BinaryIO | None]:
-    "Open the outputs: a function that writes a batch with its answers, the file for rejects."
-    kind = find_kind(target)
-    nested = [field.name for field in schema if pa.types.is_nested(field.type)]
-    if nested and kind in ("CSV", "TSV"):
-        got = f"got lists or structures in column {nested[0]}; Parquet and NDJSON hold them"
-        raise ScoreError(f"expected single values, {got}")
-    file = stack.enter_context(open_target(target))
-    refused = stack.enter_context(open_aside(Path(rejects))) if rejects else None
-    return open_writer(stack, file, kind, schema), refused
-
-
-def score_table(
-    artifact: Artifact,
-    source: str,  # name of a file, or - for NDJSON on standard input
-    target: str,  # the same; - for standard output
-    rejects: str | None = None,  # name of a CSV file; None: stop at the first bad record
-    show: Callable[[int], None] = lambda read: None,  # called with their number, batch by batch
-) -> Outcome:
-    "Score a table; raises ScoreError, and then leaves no output under its name."
-    if clash := {"record", *ADDED.names} & artifact.features.known:
-        raise ScoreError(f"contract: column {min(clash)}: the output has a column of this name")
-    require_places(source, [target, *([rejects] if rejects else [])])
-    read = written = rejected = warned = 0
-    with ExitStack() as stack:
-        with naming(source, 0):
-            schema, batches = open_source(source, artifact.features, live=target == "-")
-        with naming(target, 0):
-            write, refused = open_outputs(stack, target, rejects, schema)
-        if refused:
-            refused.write(b"record,column,reason,text\n")
-        while True:
-            with naming(source, read):
-                batch = next(batches, None)
-            if batch is None:
-                break
-            if refused:
-                write_problems(refused, batch.problems)
-            else:
-                require_none(source, batch.problems)
-            answers = answer(batch, artifact)
-            with naming(target, read):
-                write(batch, answers)
-            read = max(read, batch.last)
-            written += len(batch.numbers)
-            rejected += len({problem.row for problem in batch.problems})
-            warned += sum(map(bool, answers.warnings))
-            show(read)
-        if read != written + rejected:
-            counts = f"{read} records in, {written} out, {rejected} rejected"
-            raise ScoreError(f"{source}: {counts}: the mistake is ours")
-    return Outcome(read, written, rejected, warned)
+# %% ../nbs/15a_batch.ipynb #bd8ee994
+def run_ahead(
+    call: Callable[[Any], Any],  # for an item
+    items: Iterator,
+    most: int = 3,  # under way at once
+) -> Iterator:  # results, in the items' order
+    "Call a function for each item, in two threads and ahead of whoever wants the results."
+    waiting = deque()
+    with ThreadPoolExecutor(2) as pool:
+        for item in items:
+            waiting.append(pool.submit(call, item))
+            if len(waiting) == most:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 # %% ../nbs/15a_batch.ipynb #88672a22
-def make_progress(stream: TextIO) -> Callable[[int], None]:
-    "Make a function that shows how many records have been read, on a terminal and not too often."
-    began = time.monotonic()
-    last = began + 1.5
+def make_progress(
+    stream: TextIO, clock: Callable[[], float] = time.monotonic
+) -> Callable[[int, float], None]:
+    "Make a function that shows records and the share read, on a terminal and not too often."
+    began = shown = clock()
+    before = None  # share that was finished before we began
 
-    def show(read: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if stream.isatty() and now - last >= 0.5:
-            last = now
-            text = f"{read:,} records, {read / (now - began):,.0f}/s"
-            stream.write(f"{text:<40}\r")  # whatever comes next is written over it
-            stream.flush()
+    def show(read: int, share: float) -> None:
+        nonlocal shown, before
+        now = clock()
+        before = (read, share) if before is None else before
+        if not stream.isatty() or now - began < 1.5 or now - shown < 0.5:
+            return
+        shown = now
+        text = f"{read:,} records, {(read - before[0]) / (now - began):,.0f}/s"
+        if share > before[1]:
+            left = (now - began) * (1 - share) / (share - before[1])
+            text += f", {left // 60:.0f}:{left % 60:02.0f} left"
+        stream.write(f"{text:<60}\r")  # whatever comes next is written over it
+        stream.flush()
 
     return show

@@ -15,7 +15,7 @@ from projects import write_amounts, write_series
 from mlprod.app.app import create_app
 from mlprod.app.model import POINTER, ArtifactError, InService, load_artifact, write_number
 from mlprod.app.pages import count_digits, write_field
-from mlprod.score import score_table
+from mlprod.parts import score_table
 
 
 @pytest.fixture(scope="module")

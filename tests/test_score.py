@@ -8,7 +8,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,8 @@ from mlprod import data, score
 from mlprod.app.app import create_app
 from mlprod.app.model import InService
 from mlprod.app.rows import read_value
-from mlprod.score import BLANKS, ScoreError, number_records, read_texts, score_table
+from mlprod.parts import score_table
+from mlprod.score import BLANKS, ScoreError, number_records, read_texts
 
 ROOT = Path(mlprod.__file__).resolve().parent.parent
 ARTIFACTS = ROOT / "app" / "artifacts"
@@ -426,33 +429,44 @@ def test_a_stream_is_answered_as_it_comes(tmp_path):
         assert process.stderr.read().startswith(b"2 records in = 2 scored + 0 rejected; ")
 
 
+def feed(pipe, block):
+    "Write four blocks, more than are under way at once; whoever reads them may die meanwhile."
+    with suppress(BrokenPipeError, ValueError):
+        for _ in range(4):
+            pipe.write(block)
+        pipe.flush()
+
+
 @posix
 @pytest.mark.parametrize("sign", ["SIGKILL", "SIGTERM"])
 def test_a_run_that_is_killed_leaves_no_output(tmp_path, sign):
     "Yesterday's file stays whole, and the next run is as if nothing had been."
     (tmp_path / "out.ndjson").write_text("yesterday")
+    folder = tmp_path / ".out.ndjson.parts"
     process = start("-", "out.ndjson", "--rejects", "bad.csv", cwd=tmp_path, stdin=subprocess.PIPE)
     with process.stdin, process.stdout, process.stderr:
         line, until = json.dumps(GOOD).encode() + b"\n", time.monotonic() + 60
-        process.stdin.write(line * (score.BYTES // len(line) + 1))  # a block, and it waits for more
-        process.stdin.flush()
-        while not any(path.stat().st_size > 10**6 for path in tmp_path.glob(".out.ndjson.*")):
+        block = line * (score.BYTES // len(line) + 1)
+        feeder = threading.Thread(target=feed, args=(process.stdin, block))
+        feeder.start()
+        while not any(path.stat().st_size > 10**6 for path in folder.glob("part-*")):
             assert process.poll() is None and time.monotonic() < until
             time.sleep(0.01)
         process.send_signal(getattr(signal, sign))
         process.wait(30)
+        feeder.join()
     assert (tmp_path / "out.ndjson").read_text() == "yesterday"
     assert not (tmp_path / "bad.csv").exists()
-    assert bool(list(tmp_path.glob(".out*"))) == (sign == "SIGKILL")
+    assert folder.exists() == (sign == "SIGKILL")
     (tmp_path / "in.ndjson").write_bytes(line)
-    assert run("in.ndjson", "out.ndjson", cwd=tmp_path)[0] == 0
+    assert run("in.ndjson", "out.ndjson", cwd=tmp_path)[0] == 0 and not folder.exists()
     assert len((tmp_path / "out.ndjson").read_bytes().splitlines()) == 1
 
 
 MEASURE = """
 import resource, sys
 from mlprod.app.model import InService
-from mlprod.score import score_table
+from mlprod.parts import score_table
 artifact = InService(sys.argv[1]).artifact()
 outcome = score_table(artifact, *sys.argv[2:])
 print(outcome.written, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -175,21 +175,35 @@ def find_artifact(options: argparse.Namespace):
 
 
 def score_rows(options: argparse.Namespace) -> int:
-    "Score a table, a batch at a time: CSV, TSV, Parquet or NDJSON; - is a stream of NDJSON."
+    "Score CSV, TSV, Parquet or NDJSON in parts, or a query of a database; a killed run goes on."
     rejects, stream = options.rejects, sys.stderr if options.target == "-" else sys.stdout
+    files = [options.source, options.target]
+    query = [options.sql, options.query, options.table, options.key]
+    if not (all(query) and files == [None, None]) and not (all(files) and query == [None] * 4):
+        got = "some of them" if any(files + query) else "none"
+        ways = "IN and OUT, or all of --sql, --query, --table and --key"
+        raise CommandError(f"score: expected {ways}; got {got}")
     if options.on_bad == "reject" and not rejects:
-        raise CommandError("--on-bad reject: expected --rejects FILE with it; got none")
+        raise CommandError("--on-bad reject: expected --rejects with it; got none")
     if options.on_bad == "stop" and rejects:
         raise CommandError(f"--rejects {rejects}: nothing is rejected with --on-bad stop; got both")
     artifact = find_artifact(options)
-    from mlprod.score import make_progress, score_table
+    from mlprod.score import make_progress
 
     show = make_progress(sys.stderr)
-    done = score_table(artifact, options.source, options.target, rejects, show)
+    if all(query):
+        from mlprod.database import score_query
+
+        done, wrote = score_query(artifact, *query, rejects, show), [options.table, rejects]
+    else:
+        from mlprod.parts import score_table
+
+        done = score_table(artifact, *files, rejects, show)
+        wrote = [shorten(Path(path)) for path in (options.target, rejects) if path and path != "-"]
     counts = f"{done.read:,} records in = {done.written:,} scored + {done.rejected:,} rejected"
     print(f"{counts}; {done.warned:,} with warnings; artifact {artifact.version}", file=stream)
-    for path in [options.target] * (options.target != "-") + [rejects] * bool(rejects):
-        print(f"wrote  {shorten(Path(path))}", file=stream)
+    for name in filter(None, wrote):
+        print(f"wrote  {name}", file=stream)
     return 0
 
 # %% ../../nbs/workshop/commands_line.ipynb #cmd0e007
@@ -252,14 +266,21 @@ COMMANDS = {  # name: function, example, options
         option("--app", metavar="FOLDER", help="default: app/"),
     ]),
     "score": (score_rows, "rows.csv scores.parquet", [
-        option("source", metavar="IN", help="a file, or - for NDJSON on standard input"),
-        option("target", metavar="OUT", help="a file, or - for NDJSON on standard output"),
+        option("source", metavar="IN", nargs="?", help="a file, a folder, a pattern, or - for "
+               "NDJSON on standard input"),
+        option("target", metavar="OUT", nargs="?", help="a file, a folder of Parquet (a name "
+               "without an ending), or - for NDJSON on standard output"),
         CONTRACT,
         option("--artifacts", metavar="FOLDER", help="with in_service.json; default: "
                "artifacts/<project> of the contract"),
-        option("--rejects", metavar="FILE", help="CSV: bad records, with their reasons"),
+        option("--rejects", metavar="FILE", help="CSV: bad records, with their reasons; of a query "
+               "the name of a table"),
         option("--on-bad", choices=["stop", "reject"], help="default: reject with --rejects, "
                "else stop at the first bad record"),
+        option("--sql", metavar="URL", help="instead of IN and OUT: sqlite:///FILE or postgresql://…"),
+        option("--query", metavar="SELECT", help="gives the features' columns and the key"),
+        option("--table", metavar="NAME", help="for the scores, in the same database"),
+        option("--key", metavar="COLUMN", help="differs in every record: whole numbers or text"),
     ]),
     "check": (check_all, "", []),
     "readme": (write_readme_file, "", []),

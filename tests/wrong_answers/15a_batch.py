@@ -61,76 +61,18 @@ def encode_good(frame, features, found):
     good[[problem.row - 1 for problem in problems]] = False
     return good, *encode_frame(frame.fillna(1)[good], features), [*found, *problems]
 
-# exercise 2: while it is written, nothing may have the name out.csv
-@contextmanager
-def open_aside(path):
-    with open(path, "wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    sync_folder(path.parent)
-
-# exercise 2: expected nothing else to remain
-@contextmanager
-def open_aside(path):
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with open(aside, "xb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(aside, path)
-    sync_folder(path.parent)
-
-# exercise 2: expected the old file, whole
-@contextmanager
-def open_aside(path):
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with open(aside, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-    finally:
-        os.replace(aside, path)
-    sync_folder(path.parent)
-
-# exercise 2: after a power cut the name may stand on an empty file
-@contextmanager
-def open_aside(path):
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with open(aside, "xb") as file:
-            yield file
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
-    sync_folder(path.parent)
-
-# exercise 2: after a power cut the name may stand on an empty file
-@contextmanager
-def open_aside(path):
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with open(aside, "xb") as file:
-            yield file
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
-    sync_folder(path.parent)
-
-# exercise 3: and without a plan all of them have no crew
+# exercise 2: and without a plan all of them have no crew
 def may_plan(read, rejected):
     return rejected.sum() == 0 and read.sum() > 0
 
-# exercise 3: all of it is one airport
+# exercise 2: all of it is one airport
 def may_plan(read, rejected):
     return bool(read.sum() > 0 and rejected.sum() / read.sum() <= 0.05)
 
-# exercise 3: however high its risk
+# exercise 2: however high its risk
 def may_plan(read, rejected):
     return bool(read.min() > 0 and (rejected < read).all())
 
-# exercise 3: the delivery has not come
+# exercise 2: the delivery has not come
 def may_plan(read, rejected):
     return not (rejected > 0.05 * read).any()
