@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['READS_SOURCES', 'LIBRARY', 'ALWAYS', 'WHOLE', 'LEFT_OUT', 'COUNTS', 'Module', 'find_imports', 'read_module',
-           'follow_imports', 'list_files', 'hash_places', 'describe_machine', 'Inputs', 'Passed', 'runs_all']
+           'follow_imports', 'list_files', 'hash_places', 'describe_machine', 'Inputs', 'Passed', 'runs_all',
+           'describe_skipped']
 
 # %% ../nbs/workshop/unchanged.ipynb #0c4a0003
 import ast
@@ -198,3 +199,10 @@ class Passed:
 def runs_all(force: bool) -> bool:  # force: somebody has asked for it
     "Say whether everything runs, changed or not: CI takes nothing on trust."
     return force or os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+def describe_skipped(names: list[str], total: int) -> str:  # names: of what is not run
+    "Say what is unchanged and therefore not run."
+    listed = ", ".join(name.removesuffix(".ipynb") for name in names)
+    which = f"{len(names)} of {total}: {listed}" if len(names) < total else f"all {total} notebooks"
+    return f"unchanged since they passed, so not run: {which}; --force runs them"

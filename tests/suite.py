@@ -2,6 +2,7 @@
 
 python tests/suite.py test            # lessons, tests and check
 python tests/suite.py test tests      # some of them
+python tests/suite.py test --force    # the lessons that are unchanged since they passed, too
 python tests/suite.py check           # check and lint: seconds
 """
 
@@ -10,10 +11,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+from mlprod.unchanged import Inputs, Passed, describe_skipped, runs_all
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = {  # the course's own notebooks are compared like lessons
@@ -53,18 +58,41 @@ def wait_for_any(process: subprocess.Popen) -> None:
         os.waitpid(ended.si_pid, 0)
 
 
-def run_pytest(files: list[Path]) -> int:
+def hash_lessons(lessons: list[Path]) -> dict[Path, str]:
+    "Compute what the comparison of each lesson depends on: its inputs, and how it is compared."
+    inputs = Inputs(ROOT)
+    how = [(ROOT / name).read_text("utf-8") for name in ("tests/suite.py", "pyproject.toml")]
+    return {path: inputs.hash(path, *how) for path in lessons}
+
+
+def read_passed(junit: Path, lessons: list[Path]) -> list[Path]:
+    "Find the lessons of which every cell was compared, and none was wrong."
+    cells = {path: [] for path in lessons}
+    names = {path.relative_to(ROOT).as_posix().replace("/", "."): path for path in lessons}
+    for case in ElementTree.parse(junit).iter("testcase"):
+        if path := names.get(case.get("classname")):
+            cells[path].append({child.tag for child in case} & {"failure", "error", "skipped"})
+    return [path for path, wrong in cells.items() if wrong and not any(wrong)]
+
+
+def run_pytest(files: list[Path], lessons: dict[Path, str]) -> int:  # lessons: with their inputs
     "Lessons, each output compared with the stored one, and tests, in one pool: one may wait."
     # Outputs are those of Linux under the lock; elsewhere the last bits of a float may differ.
     strict = "--nbval" if sys.platform.startswith("linux") else "--nbval-lax"
     threads = os.environ.get("OMP_NUM_THREADS") or max(1, (os.cpu_count() or 1) // WORKERS)
     adopt_orphans()
+    passed, holder = Passed(ROOT / "artifacts" / "passed.json"), tempfile.TemporaryDirectory()
+    junit = Path(holder.name) / "junit.xml"
     status = run(
         "-m", "pytest", "-q", strict, "--nbval-cell-timeout", str(CELL_SECONDS),
         "--nbval-kernel-startup-timeout", "60", "--timeout", str(TEST_SECONDS),
-        "-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder",
-        *sorted(files, key=rank), OMP_NUM_THREADS=str(threads),
+        "-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder", f"--junitxml={junit}",
+        *sorted([*files, *lessons], key=rank), OMP_NUM_THREADS=str(threads),
     )  # fmt: skip
+    if status in (0, 1):  # it came to its end
+        for path in read_passed(junit, [*lessons]):
+            passed.record(f"compared {path.name}", lessons[path])
+    holder.cleanup()
     return end_orphans() or status
 
 
@@ -148,6 +176,7 @@ def main() -> int:
     verb, *wanted = sys.argv[1:]
     if verb == "check":
         return run_parts({"check": check_notebooks, "lint": lint})
+    force, wanted = "--force" in wanted, [name for name in wanted if name != "--force"]
     unknown = [name for name in wanted if name not in PARTS]
     if unknown:
         print(f"make.py: test {unknown[0]}: expected some of {', '.join(PARTS)}", file=sys.stderr)
@@ -166,9 +195,17 @@ def main() -> int:
         if without := [path for path in paths if lacks_rows(path)]:
             print(f"make: {name}: {len(without)} need data/flights, which is not there: left out")
             files[name] = [path for path in paths if path not in without]
-    parts = {}
-    if files:
-        parts[" + ".join(files)] = lambda: run_pytest([*sum(files.values(), [])])
+    lessons = hash_lessons(files.get("lessons", []))
+    passed = Passed(ROOT / "artifacts" / "passed.json")
+    skipped = [] if runs_all(force) else [
+        path for path in lessons if passed.holds(f"compared {path.name}", lessons[path])
+    ]  # fmt: skip
+    if skipped:
+        print(f"make: {describe_skipped([path.name for path in skipped], len(lessons))}")
+    lessons = {path: lessons[path] for path in lessons if path not in skipped}
+    tests, parts = files.get("tests", []), {}
+    if tests or lessons:
+        parts[" + ".join(files)] = lambda: run_pytest(tests, lessons)
     if "check" in wanted:
         parts["check"] = check_notebooks
     return run_parts(parts)
