@@ -18,8 +18,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from mlprod.unchanged import Inputs, Passed, describe_skipped, runs_all
-
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = {  # the course's own notebooks are compared like lessons
     "lessons": ("nbs/*.ipynb", "nbs/workshop/*.ipynb"),
@@ -30,6 +28,7 @@ PARTS = {  # the course's own notebooks are compared like lessons
 LONGEST = ("test_exercises.py", "test_faults_server.py", "test_openapi.py", "test_setup.py",
            "test_adopt.py", "commands.ipynb", "test_classroom.py", "test_run.py")  # fmt: skip
 
+PASSED = "artifacts/passed.json"
 CELL_SECONDS = 90  # no cell of a lesson needs a fifth of it
 TEST_SECONDS = 180  # one test
 WORKERS = min(3, (os.cpu_count() or 1) + 1)  # one more than two cores: much of a test is waiting
@@ -58,11 +57,31 @@ def wait_for_any(process: subprocess.Popen) -> None:
         os.waitpid(ended.si_pid, 0)
 
 
-def hash_lessons(lessons: list[Path]) -> dict[Path, str]:
-    "Compute what the comparison of each lesson depends on: its inputs, and how it is compared."
-    inputs = Inputs(ROOT)
+def choose_lessons(paths: list[Path], force: bool) -> dict[Path, str]:  # with their inputs
+    "Find the lessons that have to be compared: those that have not passed as they are."
+    from mlprod.unchanged import Inputs, Passed, describe_skipped, runs_all
+
+    inputs, passed = Inputs(ROOT), Passed(ROOT / PASSED)
     how = [(ROOT / name).read_text("utf-8") for name in ("tests/suite.py", "pyproject.toml")]
-    return {path: inputs.hash(path, *how) for path in lessons}
+    wanted = {path: inputs.hash(path, *how) for path in paths}
+    if runs_all(force):
+        return wanted
+    chosen = {p: each for p, each in wanted.items() if not passed.holds(f"compared {p.name}", each)}
+    if skipped := sorted(path.name for path in wanted.keys() - chosen.keys()):
+        print(f"make: {describe_skipped(skipped, len(wanted))}", flush=True)
+    return chosen
+
+
+def record_passed(junit: Path, lessons: dict[Path, str]) -> None:
+    "Record the lessons that passed, and forget that the others have."
+    from mlprod.unchanged import Passed
+
+    passed, fine = Passed(ROOT / PASSED), read_passed(junit, [*lessons])
+    for path, inputs in lessons.items():
+        if path in fine:
+            passed.record(f"compared {path.name}", inputs)
+        else:
+            passed.forget(f"compared {path.name}")
 
 
 def read_passed(junit: Path, lessons: list[Path]) -> list[Path]:
@@ -81,7 +100,7 @@ def run_pytest(files: list[Path], lessons: dict[Path, str]) -> int:  # lessons: 
     strict = "--nbval" if sys.platform.startswith("linux") else "--nbval-lax"
     threads = os.environ.get("OMP_NUM_THREADS") or max(1, (os.cpu_count() or 1) // WORKERS)
     adopt_orphans()
-    passed, holder = Passed(ROOT / "artifacts" / "passed.json"), tempfile.TemporaryDirectory()
+    holder = tempfile.TemporaryDirectory()
     junit = Path(holder.name) / "junit.xml"
     status = run(
         "-m", "pytest", "-q", strict, "--nbval-cell-timeout", str(CELL_SECONDS),
@@ -89,9 +108,8 @@ def run_pytest(files: list[Path], lessons: dict[Path, str]) -> int:  # lessons: 
         "-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder", f"--junitxml={junit}",
         *sorted([*files, *lessons], key=rank), OMP_NUM_THREADS=str(threads),
     )  # fmt: skip
-    if status in (0, 1):  # it came to its end
-        for path in read_passed(junit, [*lessons]):
-            passed.record(f"compared {path.name}", lessons[path])
+    if lessons and status in (0, 1):  # it came to its end
+        record_passed(junit, lessons)
     holder.cleanup()
     return end_orphans() or status
 
@@ -195,14 +213,7 @@ def main() -> int:
         if without := [path for path in paths if lacks_rows(path)]:
             print(f"make: {name}: {len(without)} need data/flights, which is not there: left out")
             files[name] = [path for path in paths if path not in without]
-    lessons = hash_lessons(files.get("lessons", []))
-    passed = Passed(ROOT / "artifacts" / "passed.json")
-    skipped = [] if runs_all(force) else [
-        path for path in lessons if passed.holds(f"compared {path.name}", lessons[path])
-    ]  # fmt: skip
-    if skipped:
-        print(f"make: {describe_skipped([path.name for path in skipped], len(lessons))}")
-    lessons = {path: lessons[path] for path in lessons if path not in skipped}
+    lessons = choose_lessons(files["lessons"], force) if "lessons" in files else {}
     tests, parts = files.get("tests", []), {}
     if tests or lessons:
         parts[" + ".join(files)] = lambda: run_pytest(tests, lessons)
