@@ -158,9 +158,11 @@ class FreshKernel(AsyncKernelManager):
         options["env"] = child_environment(IPYTHONDIR=self.folder.name, **own)
         await super().start_kernel(stdout=self.noise, stderr=self.noise, **options)
 
-    async def is_alive(self) -> bool:
+    async def _async_is_alive(self) -> bool:  # what a client asks while it waits
         "Say whether it is worth waiting for."
-        return not is_set(self.stop) and await super().is_alive()
+        return not is_set(self.stop) and await super()._async_is_alive()
+
+    is_alive = _async_is_alive
 
     def client(self, **options: Any) -> Any:
         "The connection to the kernel, remembered so that it can be closed."
