@@ -50,7 +50,7 @@ def run(*words, cwd):
 @pytest.fixture
 def project(tmp_path):
     "A repository in small: settings.ini and nbs/."
-    (tmp_path / "settings.ini").write_text("[DEFAULT]\nlib_name = toy\ncontract = toy.yaml\n")
+    (tmp_path / "settings.ini").write_text("[DEFAULT]\nlib_name = toy\nversion = 0.0.1\n")
     (tmp_path / "nbs").mkdir()
     return tmp_path
 
