@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['KINDS', 'LEFT_OPEN', 'SECRET_NAMES', 'KEPT_CHARACTERS', 'CELL_SECONDS', 'START_SECONDS', 'PAGE_TAGS',
            'ParameterError', 'NotebookFailed', 'find_parameters', 'read_value', 'check_parameters', 'FreshKernel',
-           'spare_threads', 'fresh_kernel', 'name_death', 'find_steps', 'Progress', 'name_cell', 'hide_machine',
-           'CalmClient', 'Run', 'run_notebook', 'fill_parameters', 'Watch', 'name_failure', 'run_notebooks',
-           'summarize_runs', 'clean_page', 'export_html', 'write_readme', 'render_readme']
+           'is_set', 'spare_threads', 'fresh_kernel', 'name_death', 'find_steps', 'Progress', 'name_cell',
+           'hide_machine', 'CalmClient', 'Run', 'run_notebook', 'fill_parameters', 'Watch', 'name_failure', 'Board',
+           'run_notebooks', 'summarize_runs', 'clean_page', 'export_html', 'write_readme', 'render_readme']
 
 # %% ../nbs/workshop/notebooks.ipynb #6c300fdb
 import ast
@@ -21,6 +21,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import resources
@@ -30,7 +32,7 @@ from typing import Any, TextIO
 import nbformat
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
-from jupyter_core.utils import run_sync
+from jupyter_core.utils import ensure_event_loop, run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
@@ -137,6 +139,7 @@ LEFT_OPEN = []  # connections of a process that is about to end
 class FreshKernel(AsyncKernelManager):
     "A kernel under this Python that, once closed, leaves no process behind."
 
+    stop: threading.Event | None = None  # set: it counts as dead, so whoever waits for it ends it
     exit_status = None  # of a kernel that ended by itself
     said = ""  # outside cells
 
@@ -154,6 +157,12 @@ class FreshKernel(AsyncKernelManager):
         own = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or str(spare_threads())}
         options["env"] = child_environment(IPYTHONDIR=self.folder.name, **own)
         await super().start_kernel(stdout=self.noise, stderr=self.noise, **options)
+
+    async def _async_is_alive(self) -> bool:  # what a client asks while it waits
+        "Say whether it is worth waiting for."
+        return not is_set(self.stop) and await super()._async_is_alive()
+
+    is_alive = _async_is_alive
 
     def client(self, **options: Any) -> Any:
         "The connection to the kernel, remembered so that it can be closed."
@@ -186,15 +195,21 @@ class FreshKernel(AsyncKernelManager):
             self.folder.cleanup()
 
 
+def is_set(stop: threading.Event | None) -> bool:
+    "Say whether somebody has asked for an end."
+    return stop is not None and stop.is_set()
+
+
 def spare_threads() -> int:
     "Half of the cores: the library, the kernel and the person who waits share them."
     return max(1, (os.cpu_count() or 1) // 2)
 
 # %% ../nbs/workshop/notebooks.ipynb #0af34cfa
 @contextmanager
-def fresh_kernel():
+def fresh_kernel(stop: threading.Event | None = None):
     "Hand out a new kernel; end it politely after success and at once after anything else."
     kernel = FreshKernel(kernel_name="python3")
+    kernel.stop = stop
     try:
         yield kernel
     except BaseException as error:
@@ -355,6 +370,7 @@ def run_notebook(
     parameters: dict[str, Any] | None = None,  # values or their text
     cell_seconds: float = CELL_SECONDS,  # the longest that one cell may take
     show: TextIO | None = None,  # where progress goes
+    stop: threading.Event | None = None,  # set by another thread: end the kernel, keep nothing
 ) -> Run:
     "Run a notebook from top to bottom in a fresh kernel, or raise NotebookFailed."
     path, to, began = Path(path).resolve(), Path(to).resolve(), time.monotonic()
@@ -362,7 +378,7 @@ def run_notebook(
     notebook = fill_parameters(path, check_parameters(path.name, known, parameters or {}))
     watch, error = Watch(notebook, show), ""
     try:
-        with fresh_kernel() as kernel:
+        with fresh_kernel(stop) as kernel:
             client = CalmClient(
                 notebook, km=kernel, timeout=cell_seconds, startup_timeout=START_SECONDS,
                 iopub_timeout=30, record_timing=False,
@@ -373,6 +389,8 @@ def run_notebook(
                     watch.cell(index)
                     client.execute_cell(cell, index)
     except (CellExecutionError, CellTimeoutError, DeadKernelError, RuntimeError) as failure:
+        if is_set(stop):
+            raise KeyboardInterrupt from failure
         error = name_failure(failure, kernel, cell_seconds)
     except BaseException:  # Ctrl-C, for one
         watch.progress.finish(", stopped")
@@ -454,26 +472,67 @@ def name_failure(failure: Exception, kernel: FreshKernel, cell_seconds: float) -
     return f"the kernel did not start: {(kernel.said or str(failure)).splitlines()[-1]}"
 
 # %% ../nbs/workshop/notebooks.ipynb #a2fdf272
+class Board:
+    "One line for each notebook that has ended; on a terminal, one more for those that run."
+
+    def __init__(self, total: int, show: TextIO | None):
+        self.total, self.show, self.count, self.running = total, show, 0, {}
+
+    def tick(self) -> None:
+        "Rewrite the line of those that run."
+        if self.show and self.show.isatty():
+            now, running = time.monotonic(), sorted(self.running.copy().items())
+            names = ", ".join(f"{name} … {now - since:.0f} s" for name, since in running)
+            line = f"  {self.count}/{self.total} ended; {names}"
+            print(line[:78].ljust(78), end="\r", file=self.show, flush=True)
+
+    def finish(self, run: Run) -> None:
+        "Write the line of one that has ended."
+        self.count += 1
+        if self.show:
+            note = ", failed" if run.error else ""
+            line = f"  {self.count}/{self.total} {run.notebook} … {run.seconds:.0f} s{note}"
+            print(line.ljust(78 * self.show.isatty()), file=self.show, flush=True)
+
+
 def run_notebooks(
     paths: list[Path],
     to: Path,  # the folder of the executed copies
     cell_seconds: float = CELL_SECONDS,
     show: TextIO | None = None,  # where progress goes
-) -> list[Run]:  # one for each notebook; those that failed have an error
-    "Run notebooks one after the other, each in its own kernel, and go on after a failure."
-    runs, progress = [], Progress(len(paths), show)
-    for path in map(Path, paths):
-        progress.start(path.name)
-        began, note = time.monotonic(), ""
+    at_once: int | None = None,  # how many run side by side; None: one for each core
+    ended: Callable[[Path, Run], None] | None = None,  # called for each, in this thread
+) -> list[Run]:  # one for each notebook, in their order; those that failed have an error
+    "Run notebooks side by side, each in its own kernel, and go on after a failure."
+    board, stop = Board(len(paths), show), threading.Event()
+
+    def run_one(path: Path) -> Run:
+        began = board.running[path.name] = time.monotonic()
         try:
-            run = run_notebook(path, Path(to) / path.name, cell_seconds=cell_seconds)
+            return run_notebook(path, Path(to) / path.name, None, cell_seconds, stop=stop)
         except (NotebookError, ParameterError, NotebookFailed) as error:
-            copy, note = getattr(error, "copy", None), ", failed"
-            run = Run(path.name, time.monotonic() - began, copy, str(error))
+            copy = getattr(error, "copy", None)
+            return Run(path.name, time.monotonic() - began, copy, str(error))
         finally:
-            progress.finish(note)
-        runs.append(run)
-    return runs
+            del board.running[path.name]
+            ensure_event_loop().close()  # of this thread
+
+    with ThreadPoolExecutor(at_once or os.cpu_count() or 1) as pool:
+        tasks = {pool.submit(run_one, Path(path)): Path(path) for path in paths}
+        waiting = set(tasks)
+        try:
+            while waiting:
+                done, waiting = wait(waiting, timeout=1, return_when=FIRST_COMPLETED)
+                for task in done:
+                    board.finish(task.result())
+                    if ended:
+                        ended(tasks[task], task.result())
+                board.tick()
+        except BaseException:  # Ctrl-C, for one
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [task.result() for task in tasks]
 
 
 def summarize_runs(

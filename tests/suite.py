@@ -2,6 +2,7 @@
 
 python tests/suite.py test            # lessons, tests and check
 python tests/suite.py test tests      # some of them
+python tests/suite.py test --force    # the lessons that are unchanged since they passed, too
 python tests/suite.py check           # check and lint: seconds
 """
 
@@ -10,7 +11,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +28,7 @@ PARTS = {  # the course's own notebooks are compared like lessons
 LONGEST = ("test_exercises.py", "test_faults_server.py", "test_openapi.py", "test_setup.py",
            "test_adopt.py", "commands.ipynb", "test_classroom.py", "test_run.py")  # fmt: skip
 
+PASSED = "artifacts/passed.json"
 CELL_SECONDS = 90  # no cell of a lesson needs a fifth of it
 TEST_SECONDS = 180  # one test
 WORKERS = min(3, (os.cpu_count() or 1) + 1)  # one more than two cores: much of a test is waiting
@@ -53,18 +57,60 @@ def wait_for_any(process: subprocess.Popen) -> None:
         os.waitpid(ended.si_pid, 0)
 
 
-def run_pytest(files: list[Path]) -> int:
+def choose_lessons(paths: list[Path], force: bool) -> dict[Path, str]:  # with their inputs
+    "Find the lessons that have to be compared: those that have not passed as they are."
+    from mlprod.unchanged import Inputs, Passed, describe_skipped, runs_all
+
+    inputs, passed = Inputs(ROOT), Passed(ROOT / PASSED)
+    how = [(ROOT / name).read_text("utf-8") for name in ("tests/suite.py", "pyproject.toml")]
+    wanted = {path: inputs.hash(path, *how) for path in paths}
+    if runs_all(force):
+        return wanted
+    chosen = {p: each for p, each in wanted.items() if not passed.holds(f"compared {p.name}", each)}
+    if skipped := sorted(path.name for path in wanted.keys() - chosen.keys()):
+        print(f"make: {describe_skipped(skipped, len(wanted))}", flush=True)
+    return chosen
+
+
+def record_passed(junit: Path, lessons: dict[Path, str]) -> None:
+    "Record the lessons that passed, and forget that the others have."
+    from mlprod.unchanged import Passed
+
+    passed, fine = Passed(ROOT / PASSED), read_passed(junit, [*lessons])
+    for path, inputs in lessons.items():
+        if path in fine:
+            passed.record(f"compared {path.name}", inputs)
+        else:
+            passed.forget(f"compared {path.name}")
+
+
+def read_passed(junit: Path, lessons: list[Path]) -> list[Path]:
+    "Find the lessons of which every cell was compared, and none was wrong."
+    cells = {path: [] for path in lessons}
+    names = {path.relative_to(ROOT).as_posix().replace("/", "."): path for path in lessons}
+    for case in ElementTree.parse(junit).iter("testcase"):
+        if path := names.get(case.get("classname")):
+            cells[path].append({child.tag for child in case} & {"failure", "error", "skipped"})
+    return [path for path, wrong in cells.items() if wrong and not any(wrong)]
+
+
+def run_pytest(files: list[Path], lessons: dict[Path, str]) -> int:  # lessons: with their inputs
     "Lessons, each output compared with the stored one, and tests, in one pool: one may wait."
     # Outputs are those of Linux under the lock; elsewhere the last bits of a float may differ.
     strict = "--nbval" if sys.platform.startswith("linux") else "--nbval-lax"
     threads = os.environ.get("OMP_NUM_THREADS") or max(1, (os.cpu_count() or 1) // WORKERS)
     adopt_orphans()
+    holder = tempfile.TemporaryDirectory()
+    junit = Path(holder.name) / "junit.xml"
     status = run(
         "-m", "pytest", "-q", strict, "--nbval-cell-timeout", str(CELL_SECONDS),
         "--nbval-kernel-startup-timeout", "60", "--timeout", str(TEST_SECONDS),
-        "-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder",
-        *sorted(files, key=rank), OMP_NUM_THREADS=str(threads),
+        "-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder", f"--junitxml={junit}",
+        *sorted([*files, *lessons], key=rank), OMP_NUM_THREADS=str(threads),
     )  # fmt: skip
+    if lessons and status in (0, 1):  # it came to its end
+        record_passed(junit, lessons)
+    holder.cleanup()
     return end_orphans() or status
 
 
@@ -148,6 +194,7 @@ def main() -> int:
     verb, *wanted = sys.argv[1:]
     if verb == "check":
         return run_parts({"check": check_notebooks, "lint": lint})
+    force, wanted = "--force" in wanted, [name for name in wanted if name != "--force"]
     unknown = [name for name in wanted if name not in PARTS]
     if unknown:
         print(f"make.py: test {unknown[0]}: expected some of {', '.join(PARTS)}", file=sys.stderr)
@@ -166,9 +213,10 @@ def main() -> int:
         if without := [path for path in paths if lacks_rows(path)]:
             print(f"make: {name}: {len(without)} need data/flights, which is not there: left out")
             files[name] = [path for path in paths if path not in without]
-    parts = {}
-    if files:
-        parts[" + ".join(files)] = lambda: run_pytest([*sum(files.values(), [])])
+    lessons = choose_lessons(files["lessons"], force) if "lessons" in files else {}
+    tests, parts = files.get("tests", []), {}
+    if tests or lessons:
+        parts[" + ".join(files)] = lambda: run_pytest(tests, lessons)
     if "check" in wanted:
         parts["check"] = check_notebooks
     return run_parts(parts)
