@@ -3,14 +3,14 @@
 python benchmarks/tables.py            # all three, about ten minutes on two quiet cores
 python benchmarks/tables.py labels     # one: labels, flights or rows
 
-The tables are made in a folder for temporary files and go through `mlprod new` and `mlprod run` as
-anybody's would. Seconds are of the wall; announced are seconds of one core. Memory is the peak of the
-largest process. Measured on 27 November 2026 under `nice -n 10`, on two cores that a dozen others used
-(load 12 to 17), so all times are several times what a quiet machine takes; measure again on one:
+The tables are made in a folder for temporary files and go through `mlprod new` and `mlprod run`
+as anybody's would. Seconds are of the wall; announced are seconds of one core. Memory is the peak
+of the largest process. Measured on 27 November 2026 under `nice -n 10`, on two cores that a dozen
+others used (load 12 to 17), so times are several times those of a quiet machine:
 
-table      new  announced  training    run  page MB  peak MB  what was announced
-labels      98        108       77    255      0.4     500  3,500 train rows, 784 features; 2 candid…
-rows       123        180      563    894      0.3    1399  700,000 train rows, 30 features; choosing…
+table      new  announced  training    run  page MB  peak MB
+labels      98        108       77    255      0.4     500
+rows       123        180      563    894      0.3    1399  (chosen on 33,485 of 700,000 rows)
 """
 
 import os
