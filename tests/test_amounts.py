@@ -10,7 +10,7 @@ import pytest
 from make_amounts import fit_amounts, put, save_amounts, serve_amounts
 from make_artifacts import HOME
 from openapi_spec_validator import validate
-from tables import write_amounts, write_series
+from projects import write_amounts, write_series
 
 from mlprod.app.app import create_app
 from mlprod.app.model import POINTER, ArtifactError, InService, load_artifact, write_number

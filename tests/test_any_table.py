@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import projects
 import pytest
-import tables
 from make_artifacts import fetch, serving, to_json_rows
 from sklearn.datasets import load_breast_cancer
 
@@ -41,12 +41,12 @@ SAID = dict.fromkeys(("question", "action", "made", "owner", "licence"), "as agr
 GERMAN = {"sep": ";", "encoding": "latin-1"}
 KINDS = {
     "penguins": lambda: Kind(pd.read_parquet(PENGUINS), "species"),
-    "progression": lambda: Kind(tables.make_amounts(), "target"),
-    "fraud": lambda: Kind(tables.make_rare(4000), "outcome", {"capacity": "0.02"}),
-    "wide": lambda: Kind(tables.make_wide(400), "answer"),
+    "progression": lambda: Kind(projects.make_amounts(), "target"),
+    "fraud": lambda: Kind(projects.make_rare(4000), "outcome", {"capacity": "0.02"}),
+    "wide": lambda: Kind(projects.make_wide(400), "answer"),
     "samples": lambda: Kind(load_breast_cancer(as_frame=True).frame, "target"),
-    "retouren": lambda: Kind(tables.make_local(), "Rückgabe", {"capacity": "0.1"}, GERMAN),
-    "sales": lambda: Kind(tables.make_series(600), "sales"),
+    "retouren": lambda: Kind(projects.make_local(), "Rückgabe", {"capacity": "0.1"}, GERMAN),
+    "sales": lambda: Kind(projects.make_series(600), "sales"),
 }
 
 

@@ -15,7 +15,7 @@ import pytest
 from make_amounts import fit_amounts, put, save_amounts, serve_amounts
 from make_artifacts import HOME, fetch, serving
 from onnx import TensorProto, helper
-from tables import write_series
+from projects import write_series
 
 from mlprod.app.app import create_app
 from mlprod.app.model import EXPERIMENT, LOOK_AGAIN, POINTER, InService, assign, name_units

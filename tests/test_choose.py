@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pandas as pd
+import projects
 import pytest
-import tables
 
 from mlprod.choose import (
     GRIDS,
@@ -33,7 +33,7 @@ from mlprod.train import TrainError, train_model
 def project(request, root, tmp_path_factory):
     "A contract and its train rows; of the flights only the sample."
     if request.param == "an amount":
-        path = tables.write_amounts(tmp_path_factory.mktemp("amounts"))
+        path = projects.write_amounts(tmp_path_factory.mktemp("amounts"))
     else:
         path = root / "data" / request.param / "contract.yaml"
     contract = read_contract(path)
@@ -57,7 +57,7 @@ def test_models_are_compared_with_the_baseline_first(project):
 
 def test_several_folds_at_once_give_the_same(tmp_path):
     "Folds in two processes: the bits do not change."
-    path = tables.write_few(tmp_path)
+    path = projects.write_few(tmp_path)
     contract = read_contract(path)
     rows = read_rows(path.with_name("rows.parquet"), contract)
     one, two = (compare_models(rows, contract, ["logistic"], 1, jobs) for jobs in (1, 2))

@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import shlex
+import shutil
 import signal
 import socket
 import sqlite3
@@ -47,10 +49,13 @@ def run(*words, cwd):
     return process.returncode, out, err
 
 
+SETTINGS = "[DEFAULT]\nversion = 0.0.1\ncontract = data/flights/contract.yaml\n"
+
+
 @pytest.fixture
 def project(tmp_path):
     "A repository in small: settings.ini and nbs/."
-    (tmp_path / "settings.ini").write_text("[DEFAULT]\nlib_name = toy\nversion = 0.0.1\n")
+    (tmp_path / "settings.ini").write_text(SETTINGS)
     (tmp_path / "nbs").mkdir()
     return tmp_path
 
@@ -85,7 +90,7 @@ def test_every_command_has_help_with_an_example(command, tmp_path):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_example_of_a_command_is_one(command):
     "It is understood as it stands."
-    make_parser(command).parse_args(COMMANDS[command][1].split())
+    make_parser(command).parse_args(shlex.split(COMMANDS[command][1]))
 
 
 def test_without_a_command_it_lists_them(tmp_path):
@@ -207,12 +212,13 @@ def test_an_interrupt_ends_the_kernel_too(project, number, status):
             time.sleep(0.05)
 
 
-def add_line(project, last="summary.write_text(f'AUC 0.65 on {rows} rows\\n')"):
+def add_line(project, last="summary.write_text(f'AUC 0.65 on {days} days\\n')"):
     "A production line in small, and a project with the penguins' contract."
     add_lesson(
         project,
         "18_run.ipynb",
-        "contract = 'x'\nrows = 5\nartifacts = '../artifacts'\napp = '../app'",
+        "contract = 'x'\ndays = 5\nartifacts = '../artifacts'\napp = '../app'\n"
+        "seconds = 180\noverride = ''",
         "from pathlib import Path\n"
         "from mlprod.contract import read_contract\n"
         "project = read_contract(Path(contract)).project\n"
@@ -228,19 +234,20 @@ def add_line(project, last="summary.write_text(f'AUC 0.65 on {rows} rows\\n')"):
     (project / "data" / "penguins").mkdir(parents=True)
     text = (ROOT / "data" / "penguins" / "contract.yaml").read_text(encoding="utf-8")
     (project / "data" / "penguins" / "contract.yaml").write_text(text, encoding="utf-8")
+    shutil.copy(ROOT / "data" / "penguins" / "penguins.parquet", project / "data" / "penguins")
 
 
 def test_run_ends_with_the_summary_the_report_and_the_next_command(project):
     "Paths are taken from where the user stands; the report is a page."
     add_line(project)
 
-    words = ["run", "--contract", "penguins/contract.yaml", "-p", "rows", "7"]
+    words = ["run", "--contract", "penguins/contract.yaml", "-p", "days", "7"]
     status, out, err = run(*words, cwd=project / "data")
 
     folder = project.resolve() / "artifacts" / "penguins"
     assert status == 0, err
     assert out.splitlines()[1:] == [
-        "AUC 0.65 on 7 rows",
+        "AUC 0.65 on 7 days",
         "",
         f"Report: {folder / 'report.html'}",
         f"App:    {folder / 'app'}",
@@ -255,9 +262,11 @@ def test_run_names_a_wrong_parameter_and_a_failing_cell(project):
     add_line(project, last="raise ValueError('AUC 0.5 is below the floor of 0.6')")
     contract = ["--contract", "data/penguins/contract.yaml"]
 
-    status, out, err = run("run", *contract, "-p", "row", "7", cwd=project)
+    status, out, err = run("run", *contract, "-p", "day", "7", cwd=project)
     assert (status, out) == (1, "")
-    assert err == "mlprod: 18_run.ipynb: no parameter 'row'; did you mean 'rows'?\n"
+    training, line = err.splitlines()
+    assert training.startswith("training: 241 train rows, ")
+    assert line == "mlprod: 18_run.ipynb: no parameter 'day'; did you mean 'days'?"
 
     status, out, err = run("run", *contract, cwd=project)
     assert (status, out) == (1, "")
@@ -315,7 +324,7 @@ def read_scores(log):
 def two_apps(tmp_path_factory):
     "A repository with two projects, and an app of each: one in app/, one beside its artifacts."
     root = tmp_path_factory.mktemp("two")
-    (root / "settings.ini").write_text("[DEFAULT]\nlib_name = toy\nversion = 0.0.1\n")
+    (root / "settings.ini").write_text(SETTINGS)
     (root / "nbs").mkdir()
     apps = {"flights": root / "app", "penguins": root / "artifacts" / "penguins" / "app"}
     for name, app in apps.items():
@@ -354,7 +363,7 @@ def test_each_project_has_its_own_log(two_apps):
     line = (f"{years_ago * 10**9:016x}-old", years_ago, "v", "{}", 0.5, "no")
     shared = root / "artifacts" / "log.sqlite"
     for path, owner in ((shared, "penguins"), (logs["penguins"], "penguins")):
-        with closing(open_log(path, owner)) as log:
+        with closing(open_log(path, owner)) as log, log:
             write_lines(log, [line])
     before = shared.read_bytes()
 

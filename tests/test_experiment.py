@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from make_amounts import fit_amounts, save_amounts, serve_amounts
 from make_artifacts import HOME, make_artifact, to_json_rows, train_artifact
+from projects import write_series
 from scipy import stats
-from tables import write_series
 
 from mlprod.app.app import create_app
 from mlprod.app.log import first_id, open_log, write_labels, write_lines

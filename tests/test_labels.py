@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from make_amounts import serve_amounts
 from make_artifacts import make_artifact, to_json_rows
+from projects import write_amounts
 from sklearn.metrics import roc_auc_score
-from tables import write_amounts
 
 from mlprod.app.log import LabelConflict, UnknownPrediction, drawn, first_id, open_log, write_lines
 from mlprod.app.model import load_artifact, read_pointer

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import projects
 import pytest
-import tables
 from ruamel.yaml import YAML
 
 from mlprod.run import NotebookFailed, export_html, run_notebook
@@ -133,7 +133,7 @@ def test_a_contract_that_names_another_project_stops_the_line_at_once(tmp_path):
 
 def test_what_is_not_shown_to_be_better_serves_only_with_a_reason(tmp_path):
     "Thirty rows: six test rows are no proof; the reason is recorded where everybody sees it."
-    contract = tables.write_few(tmp_path / "data")
+    contract = projects.write_few(tmp_path / "data")
     with pytest.raises(NotebookFailed, match="test rows: expected at least 10 .*-p override"):
         run_line(contract, tmp_path)
     folder = tmp_path / "artifacts" / "few"
@@ -147,7 +147,7 @@ def test_what_is_not_shown_to_be_better_serves_only_with_a_reason(tmp_path):
 
 def test_a_feature_that_knows_the_answer_stops_the_line(tmp_path):
     "Until the contract says that somebody has looked at it."
-    contract = tables.write_numbers(tmp_path)
+    contract = projects.write_numbers(tmp_path)
     rows = pd.read_parquet(contract.with_name("rows.parquet"))
     rows["mean_radius"] = rows["target"] + np.random.default_rng(0).normal(0, 0.01, len(rows))
     rows.to_parquet(contract.with_name("rows.parquet"))

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from make_amounts import serve_amounts
 from make_artifacts import BROWSER, HOME, ROOT, make_artifact, to_json_rows
+from projects import write_amounts
 from ruamel.yaml import YAML
 from sklearn.metrics import brier_score_loss, mean_absolute_error, roc_auc_score
-from tables import write_amounts
 
 from mlprod.app.app import create_app
 from mlprod.app.log import Log, drawn, open_log

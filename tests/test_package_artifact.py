@@ -10,8 +10,8 @@ import sys
 import numpy as np
 import onnx
 import pytest
+from projects import write_few, write_groups, write_series
 from ruamel.yaml import YAML
-from tables import write_few, write_groups, write_series
 
 from mlprod.app.drift import make_reference
 from mlprod.app.model import load_artifact

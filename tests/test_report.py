@@ -7,8 +7,8 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+import projects
 import pytest
-import tables
 from sklearn.metrics import mean_absolute_error, r2_score, roc_auc_score
 
 from mlprod.choose import train_sampled
@@ -55,7 +55,7 @@ def evaluate_project(path, name="ridge"):
 def project(request, root, tmp_path_factory):
     "Two labels and time, three labels and missing values, an amount."
     if request.param == "progression":
-        return evaluate_project(tables.write_amounts(tmp_path_factory.mktemp("amounts")))
+        return evaluate_project(projects.write_amounts(tmp_path_factory.mktemp("amounts")))
     return evaluate_project(root / f"data/{request.param}/contract.yaml", "logistic")
 
 
@@ -474,7 +474,7 @@ def test_amounts_have_errors_and_labels_have_not(project, report):
 
 def test_an_amount_is_worth_its_mean_in_the_top(tmp_path):
     "The gain is for each unit of the target, less the cost of acting."
-    contract, model, baseline, test_rows = evaluate_project(tables.write_amounts(tmp_path))
+    contract, model, baseline, test_rows = evaluate_project(projects.write_amounts(tmp_path))
     report = evaluate_model(model, baseline, test_rows, contract)
     scores = model.score(encode_frame(test_rows, model.features)[0])[:, 0]
     n_top = contract.decision.capacity * len(test_rows)
@@ -489,7 +489,7 @@ def test_an_amount_is_worth_its_mean_in_the_top(tmp_path):
 
 def test_a_threshold_of_the_contract_is_the_threshold(tmp_path):
     "Then no capacity is needed, and what acting selects follows from it."
-    contract, model, baseline, test_rows = evaluate_project(tables.write_series(tmp_path))
+    contract, model, baseline, test_rows = evaluate_project(projects.write_series(tmp_path))
     report = evaluate_model(model, baseline, test_rows, contract)
     scores = model.score(encode_frame(test_rows, model.features)[0])[:, 0]
     assert report.decision.threshold == contract.decision.threshold == 110
@@ -501,7 +501,8 @@ def test_a_threshold_of_the_contract_is_the_threshold(tmp_path):
 
 def test_few_test_rows_are_a_doubt_and_never_a_success(tmp_path):
     "Six rows and an AUC of 1.000 say little, and the verdict says so."
-    contract, model, baseline, test_rows = evaluate_project(tables.write_few(tmp_path), "logistic")
+    path = projects.write_few(tmp_path)
+    contract, model, baseline, test_rows = evaluate_project(path, "logistic")
     report = evaluate_model(model, baseline, test_rows, contract)
     assert len(test_rows) == 6
     assert report.doubts[0].startswith("too few test rows: 3 of short, 3 of long")

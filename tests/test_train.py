@@ -2,8 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import projects
 import pytest
-import tables
 
 from mlprod.contract import read_contract
 from mlprod.data import DataError, read_rows, sort_rows, split_rows, take_labels
@@ -189,7 +189,7 @@ def test_ties_at_the_capacity_are_drawn_fairly():
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    "A function that reads a project of tests/tables.py: its contract, train rows and test rows."
+    "A function that reads a project of tests/projects.py: its contract, train rows and test rows."
     folder, known = tmp_path_factory.mktemp("tables"), {}
 
     def make(write):
@@ -206,7 +206,7 @@ def made(tmp_path_factory):
 @pytest.mark.parametrize("name", ["baseline", *REGRESSORS])
 def test_every_regressor_beats_the_mean_and_repeats_to_the_bit(made, name):
     "Scores are one column of amounts, and the same twice."
-    contract, train, test = made(tables.write_amounts)
+    contract, train, test = made(projects.write_amounts)
 
     def run():
         if name == "baseline":
@@ -226,7 +226,7 @@ def test_every_regressor_beats_the_mean_and_repeats_to_the_bit(made, name):
 
 def test_a_baseline_in_the_unit_of_the_target_is_itself_the_prediction(made):
     "The last value: tomorrow will be like a week ago."
-    contract, train, test = made(tables.write_series)
+    contract, train, test = made(projects.write_series)
     model = train_baseline(train, contract, 1)
     matrix, _ = encode_frame(test, model.features)
     assert np.allclose(model.score(matrix)[:, 0], test["sales_7_days_before"], rtol=1e-6)
@@ -234,13 +234,13 @@ def test_a_baseline_in_the_unit_of_the_target_is_itself_the_prediction(made):
 
 def test_a_baseline_of_groups_is_the_mean_of_each(made):
     "Also of a weekday; a category that nobody has seen gets a finite amount."
-    contract, train, _ = made(tables.write_series)
+    contract, train, _ = made(projects.write_series)
     by_weekday = contract.model_copy(update={"baseline": "day.weekday"})
     model = train_baseline(train, by_weekday, 1)
     matrix, _ = encode_frame(train, model.features)
     means = train["sales"].groupby(matrix[:, 0]).transform("mean")
     assert np.allclose(model.score(matrix)[:, 0], means, atol=0.01)
-    contract, train, _ = made(tables.write_amounts)
+    contract, train, _ = made(projects.write_amounts)
     by_sex = train_baseline(train, contract.model_copy(update={"baseline": "sex"}), 1)
     matrix, _ = encode_frame(train.head(2), by_sex.features)
     matrix[:, by_sex.features.names.index("sex")] = -1
@@ -249,7 +249,7 @@ def test_a_baseline_of_groups_is_the_mean_of_each(made):
 
 def test_without_a_baseline_the_rule_is_the_same_for_every_row(made):
     "The share of each label, or the mean."
-    for write, feature in ((tables.write_few, "kind"), (tables.write_amounts, "target")):
+    for write, feature in ((projects.write_few, "kind"), (projects.write_amounts, "target")):
         contract, train, test = made(write)
         model = train_baseline(train, contract.model_copy(update={"baseline": None}), 1)
         scores = model.score(encode_frame(test, model.features)[0])
@@ -260,7 +260,7 @@ def test_without_a_baseline_the_rule_is_the_same_for_every_row(made):
 
 def test_folds_of_groups_keep_each_group_on_one_side(made):
     "A customer whose rows are learned from is not scored."
-    contract, train, _ = made(tables.write_groups)
+    contract, train, _ = made(projects.write_groups)
     rows = sort_rows(train, contract)
     folds = make_folds(rows, contract, seed=1)
     customers = rows["customer"].to_numpy()
@@ -271,7 +271,7 @@ def test_folds_of_groups_keep_each_group_on_one_side(made):
 
 def test_copies_of_a_row_are_in_one_fold(made):
     "Else the model has seen the answer of the rows that judge it."
-    contract, train, _ = made(tables.write_few)
+    contract, train, _ = made(projects.write_few)
     rows = pd.concat([train, train], ignore_index=True)
     for learn, score in make_folds(rows, contract, seed=1):
         assert not set(rows["length"].iloc[learn]) & set(rows["length"].iloc[score])
@@ -279,7 +279,7 @@ def test_copies_of_a_row_are_in_one_fold(made):
 
 def test_few_rows_make_fewer_folds(made):
     "As many as the rarest label has rows; below two, training is refused."
-    contract, train, _ = made(tables.write_few)
+    contract, train, _ = made(projects.write_few)
     rare = train[train["kind"] == "short"].head(3)
     few = pd.concat([train[train["kind"] == "long"], rare])
     assert len(make_folds(few, contract, seed=1)) == 3
@@ -290,6 +290,6 @@ def test_few_rows_make_fewer_folds(made):
 @pytest.mark.parametrize(("name", "task"), [("logistic", "regression"), ("linear", "binary")])
 def test_an_estimator_of_another_task_is_refused(made, name, task):
     "With the names that there are."
-    features = train_baseline(made(tables.write_few)[1], made(tables.write_few)[0], 1).features
+    features = train_baseline(made(projects.write_few)[1], made(projects.write_few)[0], 1).features
     with pytest.raises(TrainError, match=f"estimator: expected one of .*; got '{name}'"):
         make_estimator(name, features, 1, task)
