@@ -216,7 +216,7 @@ def guess_column(profile: Profile) -> Guess:
         example = round(mean) if profile.whole else float(f"{mean:.3g}")
         example = min(max(example, profile.low), profile.high)
         ends = widen(profile.low, profile.high, profile.whole)
-        if YEARS & set(words_of(profile.name)) and 1000 < profile.low and profile.high < 2200:
+        if YEARS & set(words_of(profile.name)) and profile.low > 1000 and profile.high < 2200:
             ends = (ends[0], int(profile.high) + 10)
             note = f"seen: {profile.low:.0f} to {profile.high:.0f}; ten more years are to come"
         return Guess("number", reason, personal, None, ends, example, note)

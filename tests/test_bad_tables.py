@@ -292,9 +292,16 @@ TAKEN = {
         "t.csv", lines(header="příjem,město").encode("cp1250"), {"target": "město"},
         has("příjem", "město"),
     ),
-    "Polish": ("t.csv", lines(header="wartość całkowita,y").encode("cp1250"), {}, has("wartość całkowita", "y")),
-    "Danish": ("t.csv", lines(header="beløb på kort,y").encode("cp1252"), {}, has("beløb på kort", "y")),
-    "Italian": ("t.csv", lines(header="età del lunedì,y").encode("cp1252"), {}, has("età del lunedì", "y")),
+    "Polish": (
+        "t.csv", lines(header="wartość całkowita,y").encode("cp1250"), {},
+        has("wartość całkowita", "y"),
+    ),
+    "Danish": (
+        "t.csv", lines(header="beløb på kort,y").encode("cp1252"), {}, has("beløb på kort", "y")
+    ),
+    "Italian": (
+        "t.csv", lines(header="età lunedì,y").encode("cp1252"), {}, has("età lunedì", "y")
+    ),
     "pounds and cubes": (
         "t.csv", lines(header="£ für m³,y").encode("cp1252"), {}, has("£ für m³", "y"),
     ),

@@ -131,25 +131,6 @@ def test_a_contract_that_names_another_project_stops_the_line_at_once(tmp_path):
     assert not (tmp_path / "artifacts").exists()
 
 
-def test_an_amount_goes_through_the_line(tmp_path):
-    "Errors with their unit, the app answers an amount, every column is on a small page."
-    run_line(projects.write_amounts(tmp_path), tmp_path)
-    folder = tmp_path / "artifacts" / "progression"
-    version = json.loads((folder / "in_service.json").read_text())["version"]
-    report = json.loads((folder / version / "report.json").read_text())
-    assert report["task"] == "regression" and report["advantages"][-1]["more_than_noise"]
-    summary = (folder / "summary.txt").read_text(encoding="utf-8")
-    assert re.search(r"mean error\s+\S+ points \(bmi alone: \S+ points\)", summary)
-
-    export_html(tmp_path / "report.ipynb", tmp_path / "report.html", "Progression")
-    page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "Not examined." in page and "behaviour: the contract names none" in page
-    assert all(name in page for name in report["features"])
-    titles = re.findall(r'alt="([^?]*\?)', page)
-    assert "For whom does it predict too much, or too little?" in titles
-    assert "Does what the model predicts come true?" in titles
-
-
 def test_what_is_not_shown_to_be_better_serves_only_with_a_reason(tmp_path):
     "Thirty rows: six test rows are no proof; the reason is recorded where everybody sees it."
     contract = projects.write_few(tmp_path / "data")
