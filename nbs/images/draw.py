@@ -51,6 +51,7 @@ LESSONS = {  # the notebook's name → where on the road it is; add a line for a
     "13b_experiment": "log",
     "14_labels": "log",
     "15a_batch": "app",
+    "16_story": WHOLE,
     "17_your_data": "contract",
     "18_run": WHOLE,
 }
