@@ -15,10 +15,22 @@ from werkzeug.exceptions import abort
 
 from errors import HEADERS, error_response, json_response
 from log import Log
-from metrics import count_failed, count_lost, count_request, count_rows
-# isort: split
-from metrics import new_request_id, write_metrics
-from model import Artifact, ArtifactError, Experiment, InService, Prediction, write_number
+from metrics import (
+    count_failed,
+    count_lost,
+    count_request,
+    count_rows,
+    new_request_id,
+    write_metrics,
+)
+from model import (
+    Artifact,
+    ArtifactError,
+    Experiment,
+    InService,
+    Prediction,
+    write_number,
+)
 from monitor import monitor
 from pages import pages
 from rows import Features, Problem, RowsError, check_rows, show

@@ -1,4 +1,4 @@
-"""Tell a change in the rows from the noise of a week: by an effect that a person can read, and a test that chance rarely passes."""
+"""Tell a change in the rows from the noise of a week: an effect to read, and a test."""
 
 import math
 from collections.abc import Iterator
@@ -173,7 +173,8 @@ def find_drift(
         return []
     small = find_small([drift.p for drift in drifts])
     found = [
-        drift for drift, is_small in zip(drifts, small, strict=True)
+        drift
+        for drift, is_small in zip(drifts, small, strict=True)
         if is_small and round(drift.effect, 2) >= LEAST_EFFECT
     ]
     return sorted(found, key=lambda drift: -drift.effect)

@@ -1,4 +1,4 @@
-"""Show in five seconds whether all is well; if not, which of the three it is, since when, and what to do."""
+"""Whether all is well; if not, which of the three it is, since when, and what to do."""
 
 import math
 import re
@@ -15,8 +15,18 @@ from errors import json_response, page_response, wants_page
 from log import LogError, day_of, open_log, zone_of
 from metrics import write_metrics
 from model import Artifact, ArtifactError
-from watch import Finding, Observed, Part, Watched, estimate, judge, list_judged
-from watch import merge_days, name_metric, read_watched
+from watch import (
+    Finding,
+    Observed,
+    Part,
+    Watched,
+    estimate,
+    judge,
+    list_judged,
+    merge_days,
+    name_metric,
+    read_watched,
+)
 
 ORDER = ("broken", "decay", "drift")  # the first explains the others
 HEADLINES = {

@@ -1,4 +1,4 @@
-"""Tell three things apart from the log's counts: broken data, drift, and decay; and say since when, where, how sure, and what to do."""
+"""Tell broken data, drift and decay apart from the log's counts, and say what to do."""
 
 import math
 import sqlite3
@@ -10,8 +10,14 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from drift import chi_square_tail, compare, find_drift, kolmogorov_tail, split_counts
-from drift import why_not_compared
+from drift import (
+    chi_square_tail,
+    compare,
+    find_drift,
+    kolmogorov_tail,
+    split_counts,
+    why_not_compared,
+)
 
 SUMS = ("rows", "right", "acted", "hits", "squared", "absolute", "signed")  # of labelled rows
 
@@ -146,7 +152,7 @@ def explain(column: dict, known: np.ndarray, live: np.ndarray) -> Iterator[str]:
     elif new >= 0.01 * m and chance_of(new, 3 * m / n) < CHANCE:
         yield f"{new / m:.0%} are values that training never saw"
     if column["ordered"] and (factor := find_factor(column, known, live)):
-        yield f"as if multiplied by about {factor:.1f}: another unit?"
+        yield f"as if multiplied by about {factor:.1f} (another unit?)"
 
 
 def find_broken(reference: dict, counts: np.ndarray) -> list[Broken]:
@@ -154,7 +160,8 @@ def find_broken(reference: dict, counts: np.ndarray) -> list[Broken]:
     columns = list(split_counts(reference, counts))[:-1]  # nobody sends the score
     return [
         Broken(column["name"], text)
-        for column, known, live in columns if known.sum() and live.sum() >= LEAST_DAY
+        for column, known, live in columns
+        if known.sum() and live.sum() >= LEAST_DAY
         for text in explain(column, known, live)
     ]
 
@@ -318,6 +325,9 @@ def name_metric(metric: str) -> str:
     return metric.upper() if metric in ("auc", "mae", "rmse") else metric.replace("_", " ")
 
 
+RETRAIN = "Train again on newer labelled rows; the gate decides whether the result is better."
+
+
 def judge_decay(watched: Watched, periods: list[Part], rule: dict | None, watch: str) -> Finding:
     "Judge whether the model has become worse, by the contract's rule."
     if rule is None:
@@ -337,8 +347,7 @@ def judge_decay(watched: Watched, periods: list[Part], rule: dict | None, watch:
         return Finding("decay", "well", "", (), text, "")
     since = find_since([each for each, _ in judged], lambda each: worse[each.first])
     text += f"; {side} {rule[side]:g} for {rule['periods']} {watch}s or more"
-    advice = "Train again on newer labelled rows; the gate decides whether the result is better."
-    return Finding("decay", "alarm", since, (), text, advice)
+    return Finding("decay", "alarm", since, (), text, RETRAIN)
 
 
 def judge(

@@ -1,7 +1,7 @@
 """Replay the flights of 2023 against the model of 2013, and print each figure beside its goal.
 
     python benchmarks/replay.py              # a tenth of the rows, about a minute
-    python benchmarks/replay.py --share 1    # all rows, some minutes; writes benchmarks/replay.json
+    python benchmarks/replay.py --share 1    # all rows, some minutes; --write keeps the result
 
 The lesson on the replay reads replay.json. The goals are those of a prototype on the same rows, in
 which app and log had no part, and whose gate was another one.
@@ -31,10 +31,11 @@ AGAINST = {  # never
 
 
 def main() -> None:
-    "Replay, compare, and keep the result where all rows were replayed."
+    "Replay, and compare; keep the result where asked to."
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--share", type=float, default=0.1)
     parser.add_argument("--serve", choices=("judged", "refit"), default="refit")
+    parser.add_argument("--write", action="store_true", help="keep the result in replay.json")
     options = parser.parse_args()
 
     def show(text: str) -> None:
@@ -58,7 +59,7 @@ def main() -> None:
         for by, *ends in (goal, got):
             texts.append(f"{by:+,.0f} {[round(end) for end in ends] or ''}".strip())
         print(f"{f'{name} against never, {quarter}':<40}{texts[0]:>28}{texts[1]:>28}")
-    if options.share == 1:
+    if options.write:
         write_aside(HERE / "replay.json", to_json(result))
 
 

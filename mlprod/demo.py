@@ -24,7 +24,7 @@ from markupsafe import Markup
 
 from .app.model import load_artifact
 from .app.pages import write_field
-from .app.rows import LONGEST, MISSING, UNKNOWN, Column, holds_numbers, make_column
+from .app.rows import LONGEST, MISSING, UNKNOWN, Column, holds_numbers
 from .app.rows import read_features, split_feature
 from .write import write_aside
 
@@ -43,7 +43,7 @@ def find_offset(zone: ZoneInfo, utc: int) -> int:  # utc: seconds since 1970
 
 def list_transitions(
     zone: ZoneInfo, first: datetime, last: datetime
-) -> list[list[int]]:  # moments in seconds since 1970, each with the offset from then on, in seconds
+) -> list[list[int]]:  # seconds since 1970, each with the offset from then on, in seconds
     "List a zone's offsets over a range of moments; the first entry says how it begins."
     low, high = (int((end - EPOCH).total_seconds()) for end in (first, last))
     start, end = max(CALENDAR[0], low - 2 * DAY), min(CALENDAR[1], high + 2 * DAY)
@@ -75,7 +75,7 @@ def describe_column(column: Column, spec: dict) -> dict[str, Any]:  # spec: what
         "shown": [write_field(end, column) for end in spec["range"] or ()],
     }  # fmt: skip
     if column.kind == "number":
-        return page | {"ends": column.ends}
+        return page | {"ends": column.ends, "shown": [f"{end:.12g}" for end in column.ends]}
     if column.kind == "category":
         longest = max(LONGEST, *map(len, column.codes))
         whole = holds_numbers(column.codes)
@@ -140,7 +140,9 @@ def write_demo(
     return to / FRAGMENT
 
 # %% ../nbs/workshop/demo.ipynb #demo0015
-def list_numbers(column: Column) -> Iterator[tuple[Any, Any]]:  # values, each with a code or a reason
+def list_numbers(
+    column: Column,
+) -> Iterator[tuple[Any, Any]]:  # values, each with a code or a reason
     "List numbers within the range of a column and beyond it, and what is no number."
     low, high = column.ends
     for value in (low, high, (low + high) / 2, nextafter(low, inf), nextafter(high, -inf)):
@@ -170,15 +172,17 @@ def list_categories(column: Column) -> Iterator[tuple[Any, Any]]:
 
 # %% ../nbs/workshop/demo.ipynb #demo0017
 PYTHON_ONLY = (  # formats of a moment that the page does not read; the offset is +02:00
-    "%Y%m%dT%H%M%S+0200", "%Y-%m-%dT%H%M+0200", "%G-W%V-%uT%H:%M:%S+02:00", "%Y-%m-%dT%H:%M:%S,25+02:00",
-    "%Y-%m-%dx%H:%M+02:00", "%Y-%m-%dT%H:%M +02:00", "%Y-%m-%dT%H:%M+0200", "%Y-%m-%dT%H:%M+02",
-    "%Y-%m-%dT%H+02:00", "%Y-%m-%dT%H:%M+01:60", "%Y-%m-%dT%H:%M:%S+02:00:00.0",
+    "%Y%m%dT%H%M%S+0200", "%Y-%m-%dT%H%M+0200", "%G-W%V-%uT%H:%M:%S+02:00",
+    "%Y-%m-%dT%H:%M:%S,25+02:00", "%Y-%m-%dx%H:%M+02:00", "%Y-%m-%dT%H:%M +02:00",
+    "%Y-%m-%dT%H:%M+0200", "%Y-%m-%dT%H:%M+02", "%Y-%m-%dT%H+02:00", "%Y-%m-%dT%H:%M+01:60",
+    "%Y-%m-%dT%H:%M:%S+02:00:00.0",
 )  # fmt: skip
 NO_MOMENTS = (
-    "", "yesterday", "2024-02-30", "2023-02-29T10:00Z", "2024-13-01", "0000-01-01", "2024-05-31T",
-    "2024-05-31T18:0", "2024-05-31T25:00Z", "2024-05-31T18:60Z", "2024-05-31T18:00:60Z",
-    "2024-05-31T18:00z", "2024-05-31T18:00+24:00", "2024-05-31T18:00:00.", " 2024-05-31",
-    "2024-05-31Z", "\uff12024-05-31", "2024-05-31T18:00\u221202:00", 0, 1717171717, True, [],
+    "", "yesterday", "2024-02-30", "2023-02-29T10:00Z", "2024-13-01", "0000-01-01T00:00Z",
+    "2024-05-31T", "2024-05-31T18:0", "2024-05-31T25:00Z", "2024-05-31T18:60Z",
+    "2024-05-31T18:00:60Z", "2024-05-31T18:00z", "2024-05-31T18:00+24:00", "2024-05-31T18:00:00.",
+    " 2024-05-31", "2024-05-31Z", "\uff12024-05-31", "2024-05-31T18:00\u221202:00",
+    0, 1717171717, True, [],
 )  # fmt: skip
 PARTS = {"hour": "%H", "weekday": "%u", "day": "%j", "month": "%m"}  # in the words of strftime
 
@@ -202,7 +206,9 @@ def list_instants(column: Column) -> list[datetime]:  # in UTC
     return [each.astimezone(UTC) for each in instants if low <= each <= high]
 
 
-def list_moments(column: Column) -> Iterator[tuple[Any, Any]]:  # values, each with parts or a reason
+def list_moments(
+    column: Column,
+) -> Iterator[tuple[Any, Any]]:  # values, each with parts or a reason
     "List moments of a column in several formats, moments out of its range, and what is none."
     (low, high), zone, tick = column.ends, column.zone, timedelta(microseconds=1)
     for instant in list_instants(column):
@@ -213,8 +219,15 @@ def list_moments(column: Column) -> Iterator[tuple[Any, Any]]:  # values, each w
         if local.fold == 0 and low + tick * 10**6 < instant < high:
             yield naive.isoformat(), parts
             yield naive.isoformat(timespec="milliseconds") + "999", parts  # cut, or a digit more
-    for away, end in ((-tick, low), (tick, high), (-timedelta(days=400), low)):
-        yield (end + away).astimezone(UTC).isoformat(timespec="microseconds"), "range"
+    far = timedelta(days=400)
+    for end, away in ((low, -tick), (high, tick), (low, -far), (high, far)):
+        if CALENDAR[0] < count_seconds(end)[0] + away.total_seconds() < CALENDAR[1]:
+            local = (end + away).astimezone(zone)
+            yield local.astimezone(UTC).isoformat(timespec="microseconds"), "range"
+            if local.fold == 0:
+                yield local.replace(tzinfo=None).isoformat(), "range"
+    last = high.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "9Z")
+    yield last, read_parts(high.astimezone(zone))  # the seventh digit does not count
     for text, parts in (*list_midnights(column), *list_gaps(column)):
         yield text, parts
     middle = (low + (high - low) / 2).astimezone(timezone(timedelta(hours=2)))
@@ -259,8 +272,8 @@ def make_vectors(
         missing = MISSING if column.kind == "category" else None
         vectors.append({"column": name, "refused": "missing"})
         may_be_missing = contract["columns"][name]["may_be_missing"]
-        codes = {"codes": dict.fromkeys(read, missing)} if may_be_missing else {"refused": "missing"}
-        vectors.append({"column": name, "value": None} | codes)
+        nothing = {"codes": dict.fromkeys(read, missing)} if may_be_missing else {}
+        vectors.append({"column": name, "value": None} | (nothing or {"refused": "missing"}))
         for value, expected in LISTS[column.kind](column):
             vector = {"column": name, "value": value}
             if isinstance(expected, str):

@@ -99,7 +99,9 @@ def list_days(log: sqlite3.Connection) -> list[date]:
     first, last = log.execute("select min(id), max(id) from predictions").fetchone()
     if first is None:
         return []
-    first, last = (datetime.fromtimestamp(int(id[:16], 16) / 1e9, UTC).date() for id in (first, last))
+    first, last = (
+            datetime.fromtimestamp(int(id[:16], 16) / 1e9, UTC).date() for id in (first, last)
+        )
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 

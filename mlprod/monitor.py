@@ -20,8 +20,8 @@ from .app.drift import count_rows, find_drift
 from .app.log import day_of, open_log, sum_outcomes, zone_of
 from .app.model import Artifact
 from .app.rows import RowsError
-from .app.watch import SUMS, Finding, Part, Watched, estimate, find_broken, is_worse, judge
-from .app.watch import list_judged, measure, merge_days, read_watched
+from .app.watch import RETRAIN, SUMS, Finding, Part, Watched, estimate, find_broken, is_worse
+from .app.watch import judge, list_judged, measure, merge_days, read_watched
 from .contract import Contract
 from .data import take_labels
 from .frames import encode_frame
@@ -186,6 +186,11 @@ def monitor_rows(
     page = contract.model_dump(mode="json", by_alias=True)
     watch = "day" if contract.split.by is None else contract.life.watch
     findings = judge(watched, merge_all(watched, watch), page["life"] | {"watch": watch})
+    cries = walk(watched, contract)["decay"] if contract.split.by and contract.life.decay else []
+    if any(cries) and findings[2].state == "well":
+        first, old = cries.index[cries][0], findings[2]
+        text = f"beyond the limit in {sum(cries)} of {len(cries)} {watch}s; at the end {old.text}"
+        findings[2] = Finding("decay", "alarm", first, (), text, RETRAIN)
     if texts:
         old = findings[0]
         text = "; ".join([*([old.text] if old.state == "alarm" else []), *texts])

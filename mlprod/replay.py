@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['MARK', 'LATE', 'POLICIES', 'cover_periods', 'rate_worth', 'ReplayError', 'draw_rows', 'find_start', 'zone_of_moments',
-           'write_project', 'choose_model', 'save_champion', 'Clock', 'serve', 'post', 'predict_day', 'Event', 'watch',
-           'Walk', 'walk_day', 'name_words', 'walk_through', 'retrain_now', 'list_months', 'look_back',
-           'score_policies', 'replay', 'summarise', 'describe_replay']
+           'write_project', 'choose_model', 'save_champion', 'Clock', 'serve', 'post', 'predict_day', 'Event',
+           'wait_for', 'watch', 'Walk', 'walk_day', 'name_words', 'walk_through', 'retrain_now', 'list_months',
+           'look_back', 'score_policies', 'replay', 'summarise', 'shorten', 'describe_replay']
 
 # %% ../nbs/12c_replay.ipynb #lab12c04
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -100,7 +101,8 @@ def draw_rows(
 def find_start(contract: Contract, last: pd.Timestamp) -> pd.Timestamp:
     "Find the month that begins nearest to the middle of the first file's test rows."
     middle = pd.Timestamp(contract.split.test_from) + (last - contract.split.test_from) / 2
-    return (middle.tz_convert(zone_of_moments(contract)) + pd.Timedelta(days=15)).normalize().replace(day=1)
+    later = middle.tz_convert(zone_of_moments(contract)) + pd.Timedelta(days=15)
+    return later.normalize().replace(day=1)
 
 
 def zone_of_moments(contract: Contract) -> ZoneInfo:
@@ -188,7 +190,8 @@ def post(client, path: str, content: object) -> dict:
             break
         time.sleep(0.05)
     if answer.status_code != 200:
-        raise ReplayError(f"{path}: expected an answer; got {answer.status_code}: {answer.text[:200]}")
+        got = f"{answer.status_code}: {answer.text[:200]}"
+        raise ReplayError(f"{path}: expected an answer; got {got}")
     return answer.json
 
 
@@ -209,10 +212,20 @@ class Event(NamedTuple):
     text: str
 
 
-def watch(folder: Path, contract: Contract, today: date) -> list[Event]:
-    "Ask the log for alarms about the version in service."
+def wait_for(log: sqlite3.Connection, id: str) -> None:
+    "Wait until a prediction is in the log: its thread takes a moment."
+    for _ in range(1000):
+        if log.execute("select 1 from predictions where id = ?", (id,)).fetchone():
+            return
+        time.sleep(0.01)
+    raise ReplayError(f"prediction {id}: expected it in the log within ten seconds; got none")
+
+
+def watch(folder: Path, contract: Contract, today: date, last_id: str) -> list[Event]:
+    "Ask the log for alarms about the version in service, once it holds the last prediction."
     life = contract.life.model_dump(mode="json")
     with closing(open_log(folder / "log.sqlite", contract.project)) as log:
+        wait_for(log, last_id)
         watched = read_watched(log, read_pointer(folder)["version"])
     if watched is None:  # it has not answered yet
         return []
@@ -231,19 +244,22 @@ class Walk:
     "A replay as it goes on: what the app has answered, and what happened."
 
     scores: list = field(default_factory=list)  # (place of a row, score of the last label)
+    last_id: str = ""  # of a prediction
     events: list = field(default_factory=list)
     waiting: dict = field(default_factory=dict)  # labels to report, by day
 
 
-def walk_day(client, walk: Walk, day: date, rows: pd.DataFrame, words: pd.Series, contract: Contract,
-             clock: Clock) -> None:  # fmt: skip
+def walk_day(client, walk: Walk, day: date, rows: pd.DataFrame, words: pd.Series,
+             contract: Contract, clock: Clock) -> None:  # fmt: skip
     "Score a day's rows the evening before, and report the labels of three days ago."
     zone = zone_of_moments(contract)
     midnight = datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()
     clock.set(midnight - 6 * 3600)
     if len(rows):
         answers = predict_day(client, rows, contract)
-        walk.scores += [(place, each["score"]) for place, each in zip(rows.index, answers, strict=True)]
+        walk.last_id = answers[-1]["id"]
+        pairs = zip(rows.index, answers, strict=True)
+        walk.scores += [(place, each["score"]) for place, each in pairs]
         walk.waiting[day] = [
             {"id": each["id"], "label": words[place]}
             for place, each in zip(rows.index, answers, strict=True) if words[place] is not None
@@ -287,7 +303,7 @@ def walk_through(
                 walk.events += retrain_now(path, folder, day, zone, clock, show)
             walk_day(client, walk, day, groups[day], words, contract, clock)
             if last is None or day.isocalendar()[:2] != last.isocalendar()[:2]:  # a week is over
-                walk.events += watch(folder, contract, day)
+                walk.events += watch(folder, contract, day, walk.last_id)
                 show(f"{day.isoformat()}: {len(walk.scores):,} of {len(live):,} rows")
             last = day
     return walk
@@ -307,7 +323,8 @@ def retrain_now(path: Path, folder: Path, day: date, zone: ZoneInfo, clock: Cloc
 
 # %% ../nbs/12c_replay.ipynb #lab12c23
 POLICIES = {  # how many months between trainings (0: never), and how many months they look back
-    "never": (0, 0), "quarterly, 3 months": (3, 3), "quarterly, all": (3, 0), "monthly, all": (1, 0),
+    "never": (0, 0), "quarterly, 3 months": (3, 3), "quarterly, all": (3, 0),
+    "monthly, all": (1, 0),
 }  # fmt: skip
 
 
@@ -339,8 +356,9 @@ def score_policies(
     matrix, _ = encode_frame(rows, features)
     labels = take_labels(rows, contract)
     days = units_of(rows, contract).astype("datetime64[D]")
-    tested = np.datetime64(pd.Timestamp(contract.split.test_from).tz_convert(zone_of_moments(contract))
-                           .date())  # fmt: skip
+    zone = zone_of_moments(contract)
+    first = pd.Timestamp(contract.split.test_from).tz_convert(zone)
+    tested = np.datetime64(first.date())
     begin = np.datetime64(start.date())
 
     def fit_and_score(known: np.ndarray) -> np.ndarray:
@@ -412,7 +430,8 @@ def replay(
 
 # %% ../nbs/12c_replay.ipynb #lab12c26
 def summarise(
-    rows: pd.DataFrame, live: pd.DataFrame, walk: Walk, scores: dict, trainings: dict, contract: Contract
+    rows: pd.DataFrame, live: pd.DataFrame, walk: Walk, scores: dict, trainings: dict,
+    contract: Contract,
 ) -> dict:
     "Say what each policy was worth, by month and against never."
     zone, gated = zone_of_moments(contract), dict(walk.scores)
@@ -425,7 +444,8 @@ def summarise(
     known = ~np.isnan(labels)
     local = live.loc[known, contract.split.by].dt.tz_convert(zone)
     months = local.dt.strftime("%Y-%m").to_numpy()
-    years, quarters = local.dt.strftime("%Y").to_numpy(), local.dt.tz_localize(None).dt.to_period("Q")
+    years = local.dt.strftime("%Y").to_numpy()
+    quarters = local.dt.tz_localize(None).dt.to_period("Q")
     units = number_units(units_of(live[known], contract))
     if contract.task == "multiclass":
         del every["monthly, gated"]  # the app answers with the likeliest label's score alone
@@ -444,7 +464,8 @@ def summarise(
             where = (years == part) | (quarters.astype(str).to_numpy() == part)
             pair = [add_up(one, units, where) for one in (each, rated["never"])]
             found = compare_sums(*pair, seed=0)
-            against[str(part)] = [round(float(value), 1) for value in (found.by, found.low, found.high)]
+            ends = (found.by, found.low, found.high)
+            against[str(part)] = [round(float(value), 1) for value in ends]
         result["policies"][name] = {
             "promotions": promoted if name == "monthly, gated" else trainings[name],
             "worth": {str(year): worth(years == year) for year in np.unique(years)},
@@ -454,13 +475,19 @@ def summarise(
     return result
 
 # %% ../nbs/12c_replay.ipynb #lab12c43
+def shorten(value: float) -> str:
+    "Write a figure with its sign: whole where it is large."
+    return f"{value:+,.0f}" if abs(value) >= 100 else f"{value:+.4g}"
+
+
 def describe_replay(result: dict) -> str:
     "Write a result for a terminal: what happened, and what each policy was worth."
     lines = [f"{each['day']}  {each['kind']:<9} {each['text']}" for each in result["events"]]
     last = max(result["policies"]["never"]["worth"])
-    lines += ["", f"{'worth in ' + last:<24}{'each':>10}{'against never, 95% by days':>32}{'changes':>9}"]
+    head = f"{'worth in ' + last:<24}{'each':>10}{'against never, 95% by days':>32}{'changes':>9}"
+    lines += ["", head]
     for name, each in result["policies"].items():
-        by, low, high = each["against_never"][last]
-        against = f"{by:+,.4g} [{low:+,.4g}, {high:+,.4g}]" if name != "never" else ""
-        lines.append(f"{name:<24}{each['worth'][last]:>10,.6g}{against:>32}{each['promotions']:>9}")
+        by, low, high = map(shorten, each["against_never"][last])
+        against = f"{by} [{low}, {high}]" if name != "never" else ""
+        lines.append(f"{name:<24}{shorten(each['worth'][last]):>10}{against:>32}{each['promotions']:>9}")
     return "\n".join(lines)

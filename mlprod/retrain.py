@@ -400,7 +400,7 @@ def retrain(
     show: Callable[[str], None] = lambda text: None,  # what is being done
     now: Callable[[], float] = time.time,
 ) -> Retrained:
-    "Train a challenger, judge it on rows that neither has seen, and put it into service if it passes."
+    "Train a challenger, judge it on rows that neither has seen; it serves if it passes."
     contract, folder = read_contract(path), Path(folder)
     known, life, began = label_contract(contract), contract.life, time.monotonic()
     if life.serve == "refit" and contract.split.by is None:

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -30,6 +29,7 @@ from mlprod.labelled import (
 
 DAY = 86_400.0
 START = datetime(2024, 5, 1, tzinfo=UTC).timestamp()
+LATE = {"name": "late", "from": "minutes", "above": 5, "labels": ["no", "yes"]}
 
 
 def make_contract(target=None, **columns):
@@ -37,7 +37,7 @@ def make_contract(target=None, **columns):
     page = {
         "project": "toy", "title": "Toy", "question": "Which?",
         "decision": {"action": "act", "owner": "me", "made": "now"},
-        "target": target or {"name": "late", "from": "minutes", "above": 5, "labels": ["no", "yes"]},
+        "target": target or LATE,
         "data": {"rows": "rows.parquet", "licence": "CC0-1.0"},
         "split": {"at_random": 0.2}, "features": ["km", "shop"],
         "columns": {
@@ -69,7 +69,9 @@ def read_bytes(folder):
     return {path.name: path.read_bytes() for path in files}
 
 
-ROWS = [(day, number, {"km": number, "shop": "1"}, "yes") for day in range(3) for number in range(4)]
+ROWS = [
+    (day, number, {"km": number, "shop": "1"}, "yes") for day in range(3) for number in range(4)
+]
 
 KILLS = """
 import os, shutil, signal, sys
@@ -83,7 +85,8 @@ seen, nth, armed = 0, 0, False
 
 def kill(event, arguments):
     global seen
-    if armed and event in ("open", "os.rename", "os.mkdir", "os.chmod", "os.remove", "sqlite3.connect"):
+    watched = ("open", "os.rename", "os.mkdir", "os.chmod", "os.remove", "sqlite3.connect")
+    if armed and event in watched:
         seen += 1
         if seen == nth:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -143,7 +146,7 @@ def test_runs_at_the_same_time_store_each_row_once(tmp_path):
 
 
 def test_what_the_log_deletes_stays_stored(tmp_path):
-    "The log forgets after keep_days; reading the store gives every row, those of the log alone too."
+    "The log forgets after keep_days; the store gives every row, those of the log alone too."
     contract = make_contract()
     write_log(tmp_path, ROWS)
     store_labelled(tmp_path, contract)
@@ -168,7 +171,8 @@ def test_personal_columns_are_not_stored(tmp_path):
 
 def test_a_model_that_needs_a_personal_column_cannot_learn_from_the_log(tmp_path):
     "The message names the column and the ways out."
-    contract = make_contract(shop={"kind": "category", "personal": True, "values": [1], "example": 1})
+    shop = {"kind": "category", "personal": True, "values": [1], "example": 1}
+    contract = make_contract(shop=shop)
     write_log(tmp_path, ROWS)
     with pytest.raises(LabelledError, match="columns.shop: expected a column that is logged"):
         read_store(tmp_path, contract)

@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mlprod.commands.new import COMMANDS
 from sklearn import datasets
 
 import mlprod.new
-from mlprod.commands.new import COMMANDS
 from mlprod.contract import load_page, read_contract
 from mlprod.data import hash_file, read_rows, split_rows, take_labels
 from mlprod.new import NewError, ask_user, describe_project, start_project

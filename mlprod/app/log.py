@@ -150,7 +150,8 @@ def write_shadows(log: sqlite3.Connection, queue: list[Request]) -> None:
     "Write what challengers would have answered into the transaction."
     lines = [
         (each.id, each.version, each.score, each.decision)
-        for request in queue for each in request.shadow or ()
+        for request in queue
+        for each in request.shadow or ()
     ]
     log.executemany("insert into shadows values (?, ?, ?, ?)", lines)
 

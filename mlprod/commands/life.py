@@ -4,17 +4,18 @@
 
 # %% auto #0
 __all__ = ['LOG', 'CHALLENGER', 'SHARE', 'COMMANDS', 'find_project', 'find_log', 'show_step', 'follow_pointer', 'promote_version',
-           'roll_back_version', 'show_versions', 'read_until', 'retrain_project', 'replay_project', 'plan_comparison',
-           'begin_experiment', 'show_experiment', 'end_experiment', 'choose_rows', 'take_labels']
+           'roll_back_version', 'show_versions', 'monitor_service', 'read_until', 'retrain_project', 'replay_project',
+           'plan_comparison', 'begin_experiment', 'show_experiment', 'end_experiment', 'choose_rows', 'take_labels']
 
 # %% ../../nbs/workshop/commands_life.ipynb #c11f0003
 import argparse
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from .line import plan_run
+from .line import find_artifact, plan_run
 from mlprod.commands.shared import (
     CONTRACT,
     CommandError,
@@ -95,6 +96,36 @@ def show_versions(options: argparse.Namespace) -> int:
 
     print("\n".join(describe_versions(folder)))
     return 0
+
+# %% ../../nbs/workshop/commands_life.ipynb #c11f0017
+def monitor_service(options: argparse.Namespace) -> int:
+    "Say of the log, or of a file: is data broken, have rows drifted, has the model decayed?"
+    contract, path, folder, _ = find_project(options)
+    artifact = find_artifact(options)
+    import sqlite3
+
+    from mlprod.app.log import LogError
+    from mlprod.data import read_rows
+    from mlprod.monitor import describe_findings, monitor_log, monitor_rows
+
+    if options.rows:
+        print(f"reading and counting {options.rows} ...", file=sys.stderr, flush=True)
+        trained = read_rows(path.parent / contract.data.rows, contract)
+        live = read_rows(Path(options.rows), contract)
+        findings = monitor_rows(live, trained, contract, artifact)
+        print(f"{options.rows}, against version {artifact.version}:")
+    else:
+        log = folder / "log.sqlite"
+        if not log.is_file():
+            way_out = "`mlprod serve` keeps it, or give --rows FILE"
+            raise CommandError(f"{shorten(log)}: not found; {way_out}")
+        try:
+            findings = monitor_log(log, artifact.version, contract, time.time())
+        except (LogError, sqlite3.Error) as error:
+            raise CommandError(f"{shorten(log)}: {error}") from error
+        print(f"{shorten(log)}, version {artifact.version}:")
+    print(describe_findings(findings))
+    return 1 if any(finding.state == "alarm" for finding in findings) else 0
 
 # %% ../../nbs/workshop/commands_life.ipynb #c11f0009
 def read_until(text: str | None, contract) -> datetime | None:  # contract: a Contract
@@ -228,6 +259,13 @@ COMMANDS = {  # name: function, example, options
     ]),
     "rollback": (roll_back_version, "", [CONTRACT]),
     "versions": (show_versions, "", [CONTRACT]),
+    "monitor": (monitor_service, "--rows data/flights/flights-2023.parquet", [
+        CONTRACT,
+        option("--rows", metavar="FILE", help="a table to look at before training on it; default: "
+               "what the project's log has counted"),
+        option("--artifacts", metavar="FOLDER", help="with in_service.json; default: "
+               "artifacts/<project> of the contract"),
+    ]),
     "retrain": (retrain_project, "--until 2023-04-01", [
         CONTRACT,
         option("--until", metavar="MOMENT", help="learn from what was known before; default: now"),

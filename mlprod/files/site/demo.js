@@ -22,7 +22,8 @@
   // --- from rows to answers
 
   function start() {  // the model: matrix → scores of each row; fails for an operator that is not known
-    const bytes = Uint8Array.from(atob(page.model), (one) => one.charCodeAt(0));
+    const text = atob(page.model), bytes = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
     const run = onnx.load(bytes), width = page.features.length, labels = page.labels.length || 1;
     return (matrix) => {
       const n = matrix.length / width, { data } = n ? run(matrix, n, width) : { data: [] };
@@ -51,7 +52,7 @@
     const step = page.labels.length ? 0.1 : page.interval || Math.abs(score) / 10;
     const digits = countDigits(score, step), unit = page.labels.length || !page.unit ? "" : ` ${page.unit}`;
     const write = (value) => value === null ? "" : (Math.abs(value) >= 1e15 ? value.toPrecision(3)
-      : (Number(value.toFixed(digits)) || 0).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })) + unit;
+      : (Number(value.toFixed(digits)) + 0).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })) + unit;
     return { score: write(score), threshold: write(page.threshold), interval: write(page.interval) };
   }
 
@@ -59,7 +60,7 @@
 
   function drawField(column) {
     const id = `demo-field-${page.columns.indexOf(column)}`, described = `${id}-hint ${id}-problem`;
-    const common = { id, name: column.name, required: !column.optional, "aria-describedby": described };
+    const common = { id, "data-name": column.name, "aria-required": column.optional ? undefined : "true", "aria-describedby": described };
     const limits = column.kind === "moment" ? `; local time in ${column.zone}`
       : column.kind === "number" ? `; ${column.shown.join(" to ")}` : "";
     const hint = column.description + limits + (column.optional ? "; may stay empty" : "");
@@ -93,13 +94,13 @@
     const wrong = fields.filter((field, k) => {
       const column = page.columns[k], problem = problems.find((each) => each.column === column.name);
       document.getElementById(`${field.id}-problem`).textContent = problem ? explain(field.value, column, problem) : "";
-      field.toggleAttribute("aria-invalid", Boolean(problem));
       if (problem) field.setAttribute("aria-invalid", "true");
+      else field.removeAttribute("aria-invalid");
       return problem;
     });
     if (wrong.length) {
       const text = `${wrong.length} ${wrong.length === 1 ? "field needs" : "fields need"} another look`;
-      const names = wrong.map((field) => readable(field.name)).join(", ");
+      const names = wrong.map((field) => readable(field.dataset.name)).join(", ");
       find("answer").replaceChildren(say(text, "headline"), say(names));
       wrong[0].focus();
     }
@@ -206,18 +207,17 @@
     const number = (value) => value.toLocaleString("en"), scored = outcome.rows - outcome.problems.length;
     const link = make("a", { class: "demo-download", download: file.name.replace(/\.[^.]*$/, "") + "-scored.csv",
       href: URL.createObjectURL(new Blob(outcome.content, { type: "text/csv" })) }, "Save the scored file");
-    const counts = `${number(scored)} rows scored in ${seconds.toFixed(1)} s, ${number(outcome.warned)} with a warning, `
-      + `${number(outcome.problems.length)} refused.`;
+    const counts = `${number(scored)} of ${number(outcome.rows)} rows scored in ${seconds.toFixed(1)} s, `
+      + `${number(outcome.warned)} of them with a warning.`;
     const first = outcome.problems.slice(0, 5).map((problem) => make("li", {}, problem));
     find("outcome").replaceChildren(say(counts), ...(first.length ? [make("ul", {}, ...first)] : []), make("p", {}, link));
   }
 
   async function takeFile(file, score) {
-    const input = find("csv"), bar = find("progress"), outcome = find("outcome"), began = performance.now();
-    if (!file || input.disabled) return;
+    const bar = find("progress"), outcome = find("outcome"), began = performance.now();
+    if (!file || !bar.hidden) return;  // one at a time
     outcome.querySelectorAll("a").forEach((link) => URL.revokeObjectURL(link.href));
     outcome.replaceChildren(say(`Scoring ${file.name} …`));
-    input.disabled = true;
     bar.hidden = false;
     try {
       const scored = await scoreFile(file, score, (share) => (bar.value = share));
@@ -225,8 +225,7 @@
     } catch (error) {
       outcome.replaceChildren(say(`${file.name}: ${error.message}`, "warning"));
     } finally {
-      input.disabled = false;
-      input.value = "";
+      find("csv").value = "";
       bar.hidden = true;
     }
   }

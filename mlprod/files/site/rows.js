@@ -36,7 +36,7 @@ const rows = (() => {
   }
 
   function toUtc(zone, local) {  // the first of two moments; none where clocks leave it out
-    for (let at = placeOf(zone, local - DAY); at < zone.length && zone[at][0] <= local + DAY; at++) {
+    for (let at = placeOf(zone, local - DAY); at < zone.length && (!at || zone[at][0] <= local + DAY); at++) {
       const utc = local - zone[at][1];
       if ((at === 0 || utc >= zone[at][0]) && (at + 1 === zone.length || utc < zone[at + 1][0])) return utc;
     }
