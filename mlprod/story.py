@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from .app.model import Artifact, InService
+from .app.model import Artifact
 from .contract import Contract
-from .data import read_rows, split_rows, take_labels
+from .data import split_rows, take_labels
 from .frames import encode_frame
 from .gate import Verdict
 from mlprod.report import (
@@ -178,9 +178,14 @@ def sentence(text: str, *values: object, **named: object) -> Markup:
     return Markup(text).format(*values, **named)
 
 
-def name_baseline(report: Report) -> str:
-    "Name what the model is compared with."
-    return f"With {report.baseline_feature} alone"
+def name_baseline(facts: dict) -> str:
+    "Name what the model is compared with, in the words of the contract."
+    name = facts["report"]["baseline_feature"]
+    column, _, part = name.partition(".")
+    spec = facts["contract"]["columns"].get(name if not part else column)
+    if spec and len(spec["description"]) <= 40:
+        name = f"the {part} of the {spec['description']}" if part else f"the {spec['description']}"
+    return f"With {name} alone"
 
 
 def upper(text: str) -> str:
@@ -194,7 +199,8 @@ def tell_decision(figures: Figures, report: Report) -> Iterator[Markup]:
     yield sentence("{} decides, {}.", upper(decision["owner"]), decision["made"])
     limit = Markup("")
     if decision["capacity"] is not None:
-        limit = sentence(", for at most {} of the rows", figures.share("contract/decision/capacity"))
+        share = figures.share("contract/decision/capacity")
+        limit = sentence(", for at most {} of the rows", share)
     if decision["threshold"] is not None:
         limit = sentence(", from a score of {} on", figures.amount("contract/decision/threshold"))
     yield sentence("What follows: {}{}.", decision["action"], limit)
@@ -202,7 +208,7 @@ def tell_decision(figures: Figures, report: Report) -> Iterator[Markup]:
 # %% ../nbs/16_story.ipynb #sto00024
 def tell_worth(figures: Figures, report: Report) -> Iterator[Markup]:
     "Say how good the model is beside today's practice, how sure that is, and what it is worth."
-    alone = name_baseline(report)
+    alone = name_baseline(figures.facts)
     unit = "" if isinstance(report.unit, NotApplicable) else f" {report.unit}"
     if report.task == "regression":
         yield sentence(
@@ -407,7 +413,10 @@ def draw_sample(
     }  # fmt: skip
 
 
-def write_values(values: pd.Series, contract: Contract, name: str) -> list[str]:  # name: of a column
+def write_values(
+    values: pd.Series, contract: Contract,
+    name: str,  # of the column
+) -> list[str]:
     "Write a column's values for a person: moments as the clocks of the place show them."
     if contract.columns[name].kind == "moment":
         values = values.dt.tz_convert(contract.columns[name].timezone or "UTC")
