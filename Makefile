@@ -4,10 +4,10 @@
 PYTHON := $(shell test -x .venv/bin/python && echo .venv/bin/python || echo python3)
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve lab lessons test check setup lock
+.PHONY: help run serve lab lessons site test check setup lock
 
 help:
 	@$(PYTHON) make.py
 
-run serve lab lessons test check setup lock:
+run serve lab lessons site test check setup lock:
 	@$(PYTHON) make.py $@ $(ARGS)

@@ -34,6 +34,7 @@ VERBS = {
     "serve": "start the app that `run` wrote, on http://127.0.0.1:8080",
     "lab": "open the course in JupyterLab",
     "lessons": "execute every lesson; the copies go to artifacts/lessons/",
+    "site": "the portfolio as static pages, in artifacts/site/",
     "test": "everything: lessons, tests, check (or some of them: test tests check)",
     "check": "the quick gate: library, README and app match the notebooks; lint",
     "setup": "only make .venv with the locked packages; every verb above does it",
@@ -364,7 +365,7 @@ def perform(verb, arguments):
         return open_lab(arguments)
     if verb in ("test", "check"):
         return hand_over(python(os.path.join("tests", "suite.py"), verb, *arguments), verb)
-    # run, serve and lessons are the tool's own words. Scripts fail in folders with odd names.
+    # run, serve, site and lessons are the tool's own words. Scripts fail in folders with odd names.
     return hand_over(python("-m", "mlprod.cli", verb, *arguments), verb)
 
 
