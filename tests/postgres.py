@@ -3,9 +3,11 @@
 import atexit
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -62,10 +64,24 @@ class Server:
         "Stop at once, whoever is connected."
         self.run("pg_ctl", "-w", "-m", "immediate", "stop")
 
-    @property
-    def process(self):
-        "The number of its first process."
-        return int(Path(self.folder, "data", "postmaster.pid").read_text().split()[0])
+    def runs(self):
+        "Whether it has been started."
+        return Path(self.folder, "data", "postmaster.pid").exists()
+
+    @contextmanager
+    def standing_still(self):
+        "Stop all of its processes where they are, and let them go on."
+        (first, *_) = Path(self.folder, "data", "postmaster.pid").read_text().split()
+        lines = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True).stdout
+        pairs = [line.split() for line in lines.splitlines()]
+        processes = [int(first), *(int(pid) for pid, parent in pairs if parent == first)]
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
 
     def new_database(self):
         "Make an empty database, and return its address."
