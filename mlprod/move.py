@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+import psycopg
 
 from .app.log import STEPS, LogError, add_to, open_log
 from .app.postgres import Connection, open_postgres
@@ -48,7 +49,7 @@ def find_hash(log: sqlite3.Connection) -> str:
 
 
 def copy_log(log: sqlite3.Connection, to: Connection, progress: Callable[[int], None]) -> None:
-    "Copy the tables that are set aside, in the transaction; raises LogError for ids that are there."
+    "Copy the tables that are set aside, in the transaction; raises LogError for known ids."
     n_copied = 0
     for table, columns in (("predictions", 8), ("shadows", 4)):
         found = log.execute(f"select * from moved_{table} order by id")
@@ -85,7 +86,13 @@ def move_log(
             to.execute("create table if not exists moved (hash text primary key)")
             sql = "insert into moved values (?) on conflict do nothing"
             if to.execute(sql, (part,)).rowcount:
-                copy_log(log, to, progress)
+                try:
+                    copy_log(log, to, progress)
+                except LogError as error:
+                    if isinstance(error.__cause__, psycopg.IntegrityError):
+                        text = "expected ids that the database lacks, got some that it has"
+                        raise LogError(f"{path.name}: {text}: was a copy of it moved?") from None
+                    raise
         with log:  # only now: until here the file has all of it
             log.execute("begin immediate")
             for table in TABLES:

@@ -317,9 +317,16 @@ def test_a_copy_of_a_moved_log_is_refused(tmp_path, url):
     "Some of its rows are in the database, so its counts cannot be added; it keeps all of them."
     from mlprod.move import move_log
 
-    path, copy = tmp_path / "log.sqlite", tmp_path / "copy.sqlite"
+    path, copy, other = (tmp_path / f"{name}.sqlite" for name in ("log", "copy", "other"))
     fill_file(path, [3])
-    copy.write_bytes(path.read_bytes())
+    before = path.read_bytes()
+    copy.write_bytes(before)
     move_log(path, url, "toy")
     assert move_log(copy, url, "toy") == 3, "an equal copy is the same log"
+    other.write_bytes(before)
+    fill_file(other, [2])
+    with pytest.raises(LogError, match="other.sqlite: expected ids that the database lacks"):
+        move_log(other, url, "toy")
     assert count_all(url) == (3, 0, 3, None)
+    with closing(sqlite3.connect(other)) as log:
+        assert log.execute("select count(*) from moved_predictions").fetchone() == (5,)

@@ -226,8 +226,9 @@ def write_queue(log: sqlite3.Connection, queue: list[Request], again: bool = Fal
     with log:
         if again:
             queue = [request for request in queue if request.predictions]
-            first = [(request.predictions[0].id,) for request in queue]
-            queue = queue[bisect_left(first, 1, key=lambda id: log.execute(sql, id).fetchone()[0]):]
+            ids = [(request.predictions[0].id,) for request in queue]
+            n_written = bisect_left(ids, 1, key=lambda id: log.execute(sql, id).fetchone()[0])
+            queue = queue[n_written:]
         write_lines(log, make_lines(queue))
         write_shadows(log, queue)
         count_lines(log, queue)

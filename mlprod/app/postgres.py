@@ -106,7 +106,7 @@ class Connection:
         return self._run(lambda: self._connection.execute(translate(sql), values or None))
 
     def executemany(self, sql: str, lines: list[tuple]) -> None:
-        "Insert lines, `insert into TABLE values (?, …, null)`, by COPY, which is six times as fast."
+        "Insert lines, `insert into TABLE values (?, …, null)`, by COPY: six times as fast."
         nulls = [None] * sql.count("null")
 
         def copy():
