@@ -23,7 +23,7 @@ INHERITED = frozenset(
     """.split()  # noqa: SIM905
 )
 APP_SETTINGS = (  # what DEPLOY.md lists, for whoever serves the app
-    "HOST", "PORT", "WORKERS", "LOG_LEVEL", "MAX_BODY_MB", "PREDICTION_LOG",
+    "HOST", "PORT", "WORKERS", "LOG_LEVEL", "MAX_BODY_MB", "PREDICTION_LOG", "MLPROD_LOG_URL",
     "OMP_NUM_THREADS", "ORT_DISABLE_TELEMETRY",
 )  # fmt: skip
 LOOPBACK = "localhost,127.0.0.1,::1"

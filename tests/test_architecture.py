@@ -40,8 +40,8 @@ def find_imports(source):
 LESSONS = {path.name: read_lesson(path) for path in sorted(NBS.glob("[0-9][0-9]*_*.ipynb"))}
 ORDER = ("write", "system", "unchanged", "reading", "notebooks", "exercises", "checks", "lessons",
          "adopt", "classroom", "lab", "consistency", "standards", "tables", "new", "own",
-         "demo", "site", "capstone", "commands_shared", "commands_line", "commands_life",
-         "commands_capstone", "commands_course", "commands")  # fmt: skip
+         "demo", "site", "move", "capstone", "commands_shared", "commands_line",
+         "commands_life", "commands_capstone", "commands_course", "commands")  # fmt: skip
 WORKSHOP = {name: read_lesson(NBS / "workshop" / f"{name}.ipynb") for name in ORDER}
 
 

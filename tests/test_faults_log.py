@@ -1,4 +1,7 @@
-"""The log: many processes at once, and every way in which a file cannot be written."""
+"""The log: many processes at once, and every way in which a file cannot be written.
+
+What holds for any log is tried with a file of SQLite and with a database of PostgreSQL.
+"""
 
 import json
 import os
@@ -20,6 +23,7 @@ import msgspec
 import numpy as np
 import pytest
 from make_artifacts import fetch, serving
+from postgres import need_server
 
 from mlprod.app.log import (
     STEPS,
@@ -61,6 +65,12 @@ import msgspec
 import numpy as np
 from mlprod.app.log import Log, first_id
 
+def make_log(place, **settings):
+    if place.startswith("postgresql"):
+        from mlprod.app.postgres import PostgresLog
+        return PostgresLog(place, **settings)
+    return Log(place, **settings)
+
 Row = msgspec.defstruct("Row", [("origin", str)])
 labels = ["on time", "late"]
 contract = {"project": "toy", "columns": {"origin": {}}, "target": {"labels": labels}, "life": {}}
@@ -79,6 +89,32 @@ def answer(log, size):
     return ids[0]
 """
 places = count()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request, tmp_path):
+    "Where a log may be: the path of a file, or the address of a database; both are empty."
+    if request.param == "sqlite":
+        return tmp_path / "log.sqlite"
+    return need_server().new_database()
+
+
+def make_log(place, **settings):
+    "The log at a place."
+    if isinstance(place, Path):
+        return Log(place, **settings)
+    from mlprod.app.postgres import PostgresLog
+
+    return PostgresLog(place, **settings)
+
+
+def open_place(place, project="toy"):
+    "Open the log at a place."
+    if isinstance(place, Path):
+        return open_log(place, project)
+    from mlprod.app.postgres import open_postgres
+
+    return open_postgres(place, project)
 
 
 def predict(size=1):
@@ -110,26 +146,26 @@ def run(code, *arguments):
 
 
 @contextmanager
-def logging_to(path, **settings):
+def logging_to(place, **settings):
     "A log that is closed afterwards."
-    log = Log(path, **settings)
+    log = make_log(place, **settings)
     try:
         yield log
     finally:
         log.close()
 
 
-def lines_of(path):
+def lines_of(place, project="toy"):
     "What the log holds, one dictionary a prediction, oldest first."
-    with closing(sqlite3.connect(path)) as reader:
-        cursor = reader.execute("select * from predictions order by id")
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, line, strict=True)) for line in cursor]
+    names = "id", "at", "version", "row", "score", "decision", "label", "labelled_at"
+    with closing(open_place(place, project)) as reader:
+        found = reader.execute(f"select {', '.join(names)} from predictions order by id")
+        return [dict(zip(names, line, strict=True)) for line in found.fetchall()]
 
 
-def counted_in(path):
+def counted_in(place):
     "How many rows the days of a log have, and how many stand in the bins of the score."
-    with closing(sqlite3.connect(path)) as reader:
+    with closing(open_place(place)) as reader:
         days = reader.execute("select rows, counts from days").fetchall()
     counts = [np.frombuffer(blob, "int64").sum() for _, blob in days]
     return sum(rows for rows, _ in days), sum(counts)
@@ -143,23 +179,23 @@ def wait_until(holds, seconds=20):
         time.sleep(0.01)
 
 
-def test_four_processes_at_once_lose_nothing(tmp_path):
+def test_four_processes_at_once_lose_nothing(place):
     "Every row of every process is there once, however they meet, in a file made by the first."
     code = """
-    log = Log(sys.argv[1], every=0.002)
+    log = make_log(sys.argv[1], every=0.002)
     for request in range(150):
         answer(log, 1 + request % 40)
         time.sleep(0.001)
     log.close()
     print(log.lost)
     """
-    processes = [start(code, tmp_path / "log.sqlite") for _ in range(4)]
+    processes = [start(code, place) for _ in range(4)]
     lost = [process.communicate(timeout=60) for process in processes]
     assert [int(out) for out, _ in lost] == [0] * 4, lost
-    ids = [line["id"] for line in lines_of(tmp_path / "log.sqlite")]
+    ids = [line["id"] for line in lines_of(place)]
     size = sum(1 + request % 40 for request in range(150))
     assert len(ids) == len(set(ids)) == 4 * size
-    assert counted_in(tmp_path / "log.sqlite") == (4 * size, 4 * size), "as many are counted"
+    assert counted_in(place) == (4 * size, 4 * size), "as many are counted"
 
 
 def test_logs_that_make_the_file_at_the_same_instant_lose_nothing(tmp_path):
@@ -208,7 +244,7 @@ def test_a_read_only_log_is_lost_and_counted(exists):
     import os
     if os.geteuid() == 0:
         os.setuid(65534)
-    log = Log(sys.argv[1])
+    log = make_log(sys.argv[1])
     for request in range(30):
         answer(log, 10)
     log.close()
@@ -232,7 +268,7 @@ def test_a_full_disk_is_counted_and_recovered_from(tmp_path):
     code = """
     import resource
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    log = Log(sys.argv[1], every=0.005)
+    log = make_log(sys.argv[1], every=0.005)
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limit[1]))
     written = 0
     while not log.lost:
@@ -301,7 +337,7 @@ def test_a_deleted_file_is_made_anew_by_processes_that_write_and_by_one_that_is_
 ):
     "What is answered afterwards is in the new file, which is whole; a loss is counted."
     code = """
-    log = Log(sys.argv[1], every=0.01)
+    log = make_log(sys.argv[1], every=0.01)
     answer(log, 1)
     print("started", flush=True)
     sent = 0 if sys.argv[2] == "idle" else 400
@@ -329,31 +365,30 @@ def test_a_deleted_file_is_made_anew_by_processes_that_write_and_by_one_that_is_
     assert sent / 4 < len(lines_of(path)) < sent and lost < sent / 10, (sent, lost)
 
 
-def test_a_log_belongs_to_one_project(tmp_path):
+def test_a_log_belongs_to_one_project(place):
     "Another project's rows are counted as lost, its labels refused, and it deletes nothing."
-    path = tmp_path / "log.sqlite"
-    fill(path, [20] * 3)
+    fill(place, [20] * 3)
     penguins = SimpleNamespace(**vars(ARTIFACT))
     penguins.contract = CONTRACT | {"project": "penguins", "life": {"keep_days": 10}}
-    with logging_to(path) as log:
+    with logging_to(place) as log:
         write(log, penguins, *predict(2), 40)
         wait_until(lambda: log.lost == 2)
-        assert log.problem == "log.sqlite: expected the log of penguins, got that of toy"
+        assert log.problem.endswith(": expected the log of penguins, got that of toy")
         with pytest.raises(LogError, match="expected the log of penguins, got that of toy"):
             log.label("penguins", [("a", "late")])
-    assert len(lines_of(path)) == 3
+    assert len(lines_of(place)) == 3
 
 
-def test_what_waits_is_bounded_in_bytes(tmp_path):
+def test_what_waits_is_bounded_in_bytes(place):
     "Few large requests are counted like many small ones; one that is too large is lost alone."
-    with logging_to(tmp_path / "log.sqlite", every=60, room=1_000_000) as log:
+    with logging_to(place, every=60, room=1_000_000) as log:
         write(log, ARTIFACT, *predict(5000), 5)
         assert log.lost == 5000, "rows take memory, however short their text is"
         for _ in range(10):
             write(log, ARTIFACT, *predict(1), 300_000)
         assert log.lost == 5000 + 7
         write(log, ARTIFACT, *predict(100), 2_000)
-    assert log.lost == 5007 and len(lines_of(tmp_path / "log.sqlite")) == 103
+    assert log.lost == 5007 and len(lines_of(place)) == 103
 
 
 def test_a_hundred_thousand_rows_at_once_are_written(tmp_path):
@@ -364,14 +399,15 @@ def test_a_hundred_thousand_rows_at_once_are_written(tmp_path):
     assert log.lost == 0 and len(lines_of(tmp_path / "log.sqlite")) == 100_000
 
 
-def test_each_row_is_written_or_counted_also_while_the_log_is_closed(tmp_path):
+def test_each_row_is_written_or_counted_also_while_the_log_is_closed(place):
     "Requests that are in flight when the process ends are in the log or in the count."
-    log, sent, stop = Log(tmp_path / "log.sqlite", every=0.001), count(), threading.Event()
+    log, sent, stop = make_log(place, every=0.001), count(), threading.Event()
 
     def ask():
         while not stop.is_set():
             write(log, ARTIFACT, *predict(), 20)
             next(sent)
+            time.sleep(0.0005)
 
     with ThreadPoolExecutor(4) as threads:
         asking = [threads.submit(ask) for _ in range(4)]
@@ -380,29 +416,29 @@ def test_each_row_is_written_or_counted_also_while_the_log_is_closed(tmp_path):
         time.sleep(0.05)
         stop.set()
     assert [each.exception() for each in asking] == [None] * 4
-    assert log.lost > 0 and len(lines_of(tmp_path / "log.sqlite")) + log.lost == next(sent)
+    assert log.lost > 0 and len(lines_of(place)) + log.lost == next(sent)
 
 
-def test_the_thread_outlives_any_mistake(tmp_path):
+def test_the_thread_outlives_any_mistake(place):
     "Rows that cannot become lines are counted, and the next ones are written."
     broken = SimpleNamespace(**vars(ARTIFACT))
     broken.contract = {"project": "toy", "life": {}}
-    with logging_to(tmp_path / "log.sqlite") as log:
+    with logging_to(place) as log:
         write(log, broken, *predict(3), 60)
         wait_until(lambda: log.lost == 3)
         write(log, ARTIFACT, *predict(), 20)
-    assert log.lost == 3 and len(lines_of(tmp_path / "log.sqlite")) == 1
+    assert log.lost == 3 and len(lines_of(place)) == 1
 
 
-def test_scores_come_back_to_the_bit(tmp_path):
+def test_scores_come_back_to_the_bit(place):
     "The log has the score that the answer had."
     scores = [1 / 3, 0.41234567761421204, 1e-300, 0.1 + 0.2, 1.0, 0.0]
-    with logging_to(tmp_path / "log.sqlite") as log:
+    with logging_to(place) as log:
         predictions, rows = predict(len(scores))
         for prediction, score in zip(predictions, scores, strict=True):
             prediction.score = score
         write(log, ARTIFACT, predictions, rows, 100)
-    assert [line["score"] for line in lines_of(tmp_path / "log.sqlite")] == scores
+    assert [line["score"] for line in lines_of(place)] == scores
 
 
 def test_only_what_the_contract_allows_is_stored(tmp_path):
@@ -418,50 +454,51 @@ def test_only_what_the_contract_allows_is_stored(tmp_path):
     assert json.loads(line["row"]) == {"origin": "JFK"}
 
 
-def fill(path, ages):
+def fill(place, ages):
     "Put predictions of some ages, in days, into a log."
     now = time.time()
     lines = []
     for number, days in enumerate(ages):
         at = now - 86_400 * days
         lines.append((f"{first_id(at)}{number:08x}-0", at, "v", "{}", 0.5, "act"))
-    with closing(open_log(path, "toy")) as log, log:
+    with closing(open_place(place)) as log, log:
         write_lines(log, lines)
 
 
 @pytest.mark.parametrize("keep_days, left", [(None, 25_007), (90, 7)])
-def test_what_is_too_old_is_purged_without_any_prediction(keep_days, left, tmp_path):
+def test_what_is_too_old_is_purged_without_any_prediction(keep_days, left, place):
     "A contract alone is enough; more than one part of the log goes, and nothing younger."
-    fill(tmp_path / "log.sqlite", [91] * 25_000 + [89.9] * 7)
+    fill(place, [91] * 25_000 + [89.9] * 7)
     artifact = SimpleNamespace(**vars(ARTIFACT))
     artifact.contract = CONTRACT | {"life": {"keep_days": keep_days}}
-    with logging_to(tmp_path / "log.sqlite", every=0.01) as log:
+    with logging_to(place, every=0.01) as log:
         log.write(artifact, [], [], 0)
         time.sleep(0.2)
-        wait_until(lambda: len(lines_of(tmp_path / "log.sqlite")) == left)
+        wait_until(lambda: len(lines_of(place)) == left)
 
 
-def test_too_many_bytes_are_purged_oldest_first(tmp_path):
+def test_too_many_bytes_are_purged_oldest_first(place):
     "The file stops growing, and the newest predictions stay."
-    fill(tmp_path / "log.sqlite", range(40_000, 0, -1))
-    with logging_to(tmp_path / "log.sqlite", most_bytes=1_000_000) as log:
+    fill(place, range(40_000, 0, -1))
+    with logging_to(place, most_bytes=1_000_000) as log:
         write(log, ARTIFACT, *predict(), 20)
-        wait_until(lambda: len(lines_of(tmp_path / "log.sqlite")) == 10_001)
-    ages = [(time.time() - line["at"]) / 86_400 for line in lines_of(tmp_path / "log.sqlite")]
+        wait_until(lambda: len(lines_of(place)) == 10_001)
+    ages = [(time.time() - line["at"]) / 86_400 for line in lines_of(place)]
     assert 9_999 < max(ages) < 10_001
 
 
-def test_purging_deletes_the_oldest_first(tmp_path):
+def test_purging_deletes_the_oldest_first(place):
     "So that a part of it is a promise kept in part."
-    fill(tmp_path / "log.sqlite", [5, 9, 7, 1])
-    with closing(open_log(tmp_path / "log.sqlite", "toy")) as log:
+    fill(place, [5, 9, 7, 1])
+    with closing(open_place(place)) as log:
         assert purge_log(log, time.time() - 86_400 * 4, 2**30, at_most=2)
         assert not purge_log(log, time.time() - 86_400 * 6, 2**30)
-    assert len(lines_of(tmp_path / "log.sqlite")) == 2
+    assert len(lines_of(place)) == 2
 
 
-def test_counts_are_purged_by_age_and_by_bytes(tmp_path):
+def test_counts_are_purged_by_age_and_by_bytes(place):
     "The oldest days go, with their labels and what their version meant; the newest stay."
+
     def fill_days(log, days, size):
         with log:
             line = {"first": 0.0, "rows": 1, "acted": 0}
@@ -474,7 +511,7 @@ def test_counts_are_purged_by_age_and_by_bytes(tmp_path):
                 add_to(log, "outcomes", key, more, counts)
                 log.execute(f"insert into versions values ('v{number}', 'UTC', null, '[]', '')")
 
-    with closing(open_log(tmp_path / "log.sqlite", "toy")) as log:
+    with closing(open_place(place)) as log:
         fill_days(log, 450, 80)
         purge_days(log, "2025-03-26")  # the last of these days and one more
         count = [log.execute(f"select count(*) from {table}").fetchone()[0]
@@ -506,63 +543,62 @@ def test_an_older_log_is_brought_up_to_date(tmp_path):
         log.execute("pragma user_version = 99")
     with pytest.raises(LogError, match="expected version 2 or older, got 99: update the app"):
         open_log(path, "toy")
-    assert len(lines_of(path)) == 5
+    with closing(sqlite3.connect(path)) as log:
+        assert log.execute("select count(*) from predictions").fetchone() == (5,)
 
 
-def test_the_clock_that_is_given_is_the_only_one(tmp_path):
+def test_the_clock_that_is_given_is_the_only_one(place):
     "Predictions, their day, labels and the purge go by it."
-    now, path = [86_400.0 * 365 * 40], tmp_path / "log.sqlite"  # in 2009
+    now = [86_400.0 * 365 * 40]  # in 2009
     artifact = SimpleNamespace(**vars(ARTIFACT))
     artifact.contract = CONTRACT | {"life": {"keep_days": 10}}
-    open_log(path, "toy").close()
-    with logging_to(path, clock=lambda: now[0], every=0.01) as log:
+    open_place(place).close()
+    with logging_to(place, clock=lambda: now[0], every=0.01) as log:
         old = [SimpleNamespace(id=f"{first_id(now[0])}-0", score=0.5, decision="act")]
         write(log, artifact, old, [ROW], 20)
-        wait_until(lambda: lines_of(path))
+        wait_until(lambda: lines_of(place))
         log.label("toy", [(old[0].id, "late")])
-        (line,) = lines_of(path)
+        (line,) = lines_of(place)
         assert (line["at"], line["labelled_at"]) == (now[0], now[0])
     now[0] += 86_400 * 11
-    with logging_to(path, clock=lambda: now[0], every=0.01) as log:
+    with logging_to(place, clock=lambda: now[0], every=0.01) as log:
         log.write(artifact, [], [], 0)
-        wait_until(lambda: not lines_of(path))
-    with closing(sqlite3.connect(path)) as log:
+        wait_until(lambda: not lines_of(place))
+    with closing(open_place(place)) as log:
         assert log.execute("select day, rows from days").fetchall() == [("2009-12-22", 1)]
         found = log.execute("select day, rows, hits from outcomes").fetchall()
     assert found == [("2009-12-22", 1, 1)]
 
 
-def test_a_shadow_is_kept_and_purged_with_its_prediction(tmp_path):
+def test_a_shadow_is_kept_and_purged_with_its_prediction(place):
     "Unseen by the counts; which version it is stands beside it."
-    path = tmp_path / "log.sqlite"
-    with logging_to(path) as log:
+    with logging_to(place) as log:
         (mine,), rows = predict()
         shadow = SimpleNamespace(id=mine.id, version="v2", score=0.25, decision="leave")
         arrays = np.zeros((1, 2), "float32"), np.full((1, 2), 0.5, "float32")
         log.write(ARTIFACT, [mine], rows, 20, *arrays, [shadow])
-    with closing(open_log(path, "toy")) as log:
+    with closing(open_place(place)) as log:
         found = log.execute("select * from shadows").fetchall()
-        assert found == [(mine.id, "v2", 0.25, "leave")] and counted_in(path) == (1, 1)
+        assert found == [(mine.id, "v2", 0.25, "leave")] and counted_in(place) == (1, 1)
         purge_log(log, time.time() + 60, 2**30)
         assert log.execute("select count(*) from shadows").fetchone() == (0,)
 
 
-def test_a_batch_is_written_whole_or_not_at_all(tmp_path):
+def test_a_batch_is_written_whole_or_not_at_all(place):
     "Also when the last of many lines fails."
-    with closing(open_log(tmp_path / "log.sqlite", "toy")) as log:
+    with closing(open_place(place)) as log:
         lines = [(f"{n:016x}", 0.0, "v", "{}", 0.5, "act") for n in range(1200)]
-        with pytest.raises(sqlite3.IntegrityError), log:
+        with pytest.raises((sqlite3.IntegrityError, LogError)), log:
             write_lines(log, [*lines, lines[0]])
-        assert lines_of(tmp_path / "log.sqlite") == []
+        assert lines_of(place) == []
         with log:
             write_lines(log, lines)
-        assert len(lines_of(tmp_path / "log.sqlite")) == 1200
+        assert len(lines_of(place)) == 1200
 
 
-def test_a_label_is_written_once_whoever_reports_it(tmp_path):
+def test_a_label_is_written_once_whoever_reports_it(place):
     "Again is fine, another is a conflict that names both, an unknown id is named; all or none."
-    path = tmp_path / "log.sqlite"
-    with logging_to(path) as log, logging_to(path) as other:
+    with logging_to(place) as log, logging_to(place) as other:
         (first, second), rows = predict(2)
         write(log, ARTIFACT, [first, second], rows, 40)
         log.label("toy", [(first.id, "late")])
@@ -571,30 +607,30 @@ def test_a_label_is_written_once_whoever_reports_it(tmp_path):
             other.label("toy", [(second.id, "on time"), (first.id, "on time")])
         with pytest.raises(UnknownPrediction, match="prediction nobody"):
             other.label("toy", [(second.id, "on time"), ("nobody", "late")])
-    line, other_line = lines_of(path)
+    line, other_line = lines_of(place)
     assert line["label"] == "late" and line["labelled_at"] >= line["at"]
     assert other_line["label"] is None, "it stood in lists that were refused"
 
 
-def test_a_label_may_follow_at_once_through_another_process(tmp_path):
+def test_a_label_may_follow_at_once_through_another_process(place):
     "The prediction still waits in the process that made it; the other process waits for it."
     code = """
-    log = Log(sys.argv[1])
+    log = make_log(sys.argv[1])
     for _ in range(8):
         print(answer(log, 1), flush=True)
         sys.stdin.readline()
     log.close()
     """
-    process = start(code, tmp_path / "log.sqlite", stdin=subprocess.PIPE, stderr=None, bufsize=1)
-    with logging_to(tmp_path / "log.sqlite") as log, process:
+    process = start(code, place, stdin=subprocess.PIPE, stderr=None, bufsize=1)
+    with logging_to(place) as log, process:
         for _ in range(8):
             log.label("toy", [(process.stdout.readline().strip(), "late")])
             process.stdin.write("\n")
-    assert [line["label"] for line in lines_of(tmp_path / "log.sqlite")] == ["late"] * 8
+    assert [line["label"] for line in lines_of(place)] == ["late"] * 8
 
 
 @pytest.mark.parametrize("end", ["pass", "sys.exit(3)", "raise ValueError", "fork"])
-def test_a_process_that_ends_writes_what_waits(end, tmp_path):
+def test_a_process_that_ends_writes_what_waits(end, place):
     "Also one that forgets to close, and one that was forked, as a server's workers are."
     if end == "fork":
         if sys.platform == "win32":
@@ -602,15 +638,15 @@ def test_a_process_that_ends_writes_what_waits(end, tmp_path):
         code = """
         import multiprocessing
         def work():
-            answer(Log(sys.argv[1], every=0.5), 7)
+            answer(make_log(sys.argv[1], every=0.5), 7)
         child = multiprocessing.get_context("fork").Process(target=work)
         child.start()
         child.join()
         """
     else:
-        code = f"answer(Log(sys.argv[1], every=0.5), 7)\n{end}"
-    start(code, tmp_path / "log.sqlite").communicate(timeout=60)
-    assert len(lines_of(tmp_path / "log.sqlite")) == 7
+        code = f"answer(make_log(sys.argv[1], every=0.5), 7)\n{end}"
+    start(code, place).communicate(timeout=60)
+    assert len(lines_of(place)) == 7
 
 
 def test_a_log_that_is_locked_while_it_is_closed_is_waited_for_and_then_lost(tmp_path):
@@ -633,7 +669,7 @@ def test_a_log_that_is_locked_while_it_is_closed_is_waited_for_and_then_lost(tmp
 def test_a_process_that_is_killed_leaves_a_log_that_is_whole(tmp_path):
     "Nothing of what was written is lost, and the next process writes on."
     code = """
-    log = Log(sys.argv[1], every=0.001)
+    log = make_log(sys.argv[1], every=0.001)
     answer(log, 20)
     time.sleep(0.2)
     print("written", flush=True)
@@ -663,4 +699,4 @@ def test_a_server_that_is_asked_to_stop_writes_what_waits(root, tmp_path):
         for _ in range(40):
             answer = fetch(f"{address}/predict", body, Content_Type="application/json")
             assert answer[0] == 200, answer
-    assert len(lines_of(path)) == 40
+    assert len(lines_of(path, "flights")) == 40

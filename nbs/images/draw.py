@@ -36,6 +36,7 @@ LESSONS = {  # the notebook's name → where on the road it is; add a line for a
     "07_model": "app",
     "08_log": "log",
     "08b_watch": "log",
+    "08c_postgres": "log",
     "09a_metrics": "app",
     "09b_errors": "app",
     "09c_pages": "app",
