@@ -5,10 +5,12 @@
 # %% auto #0
 __all__ = ['LOG', 'CHALLENGER', 'SHARE', 'COMMANDS', 'find_project', 'find_log', 'show_step', 'follow_pointer', 'promote_version',
            'roll_back_version', 'show_versions', 'monitor_service', 'read_until', 'retrain_project', 'replay_project',
-           'plan_comparison', 'begin_experiment', 'show_experiment', 'end_experiment', 'choose_rows', 'take_labels']
+           'plan_comparison', 'begin_experiment', 'show_experiment', 'end_experiment', 'choose_rows', 'take_labels',
+           'move_to_database']
 
 # %% ../../nbs/workshop/commands_life.ipynb #c11f0003
 import argparse
+import os
 import sys
 import time
 from datetime import datetime
@@ -244,6 +246,32 @@ def take_labels(options: argparse.Namespace) -> int:
     print("{labels} labels in the log, {drawn} of them drawn; {empty} rows empty".format(**done))
     return 0
 
+# %% ../../nbs/workshop/commands_life.ipynb #c11f0019
+def move_to_database(options: argparse.Namespace) -> int:
+    "Move the project's log to PostgreSQL, which several replicas share; may be repeated."
+    contract, _, folder, _ = find_project(options)
+    path, url = find_log(options, folder), os.environ.get("MLPROD_LOG_URL")
+    if not url:
+        expected = "expected postgresql://USER:PASSWORD@HOST/DATABASE"
+        raise CommandError(f"MLPROD_LOG_URL: {expected}; got none")
+    if not path.is_file():
+        raise CommandError(f"{shorten(path)}: not found, so there is nothing to move")
+    try:
+        from mlprod.move import move_log
+    except ImportError as error:
+        raise CommandError(f"{error}; install what is needed: pip install 'mlprod[sql]'") from error
+    import sqlite3
+
+    def progress(rows: int) -> None:
+        show_step(f"copied {rows:,} rows")
+
+    try:
+        n_rows = move_log(path, url, contract.project, progress)
+    except sqlite3.Error as error:
+        raise CommandError(f"{shorten(path)}: {error}") from error
+    print(f"moved  {n_rows:,} predictions from {shorten(path)}; nothing is left in the file")
+    return 0
+
 # %% ../../nbs/workshop/commands_life.ipynb #c11f0015
 LOG = option("--log", metavar="FILE", help="default: artifacts/<project>/log.sqlite")
 CHALLENGER = option("version", metavar="VERSION", help="a saved version, not in service")
@@ -296,6 +324,7 @@ COMMANDS = {  # name: function, example, options
         CONTRACT, LOG, option("--name", help="default: the one that runs"),
     ]),
     "experiment stop": (end_experiment, "", [CONTRACT]),
+    "log move": (move_to_database, "", [CONTRACT, LOG]),
     "labels next": (choose_rows, "50 --rule spread", [
         option("rows", metavar="N", type=int, help="how many, at most 1,000"), CONTRACT, LOG,
         option("--out", metavar="FILE", default="labels.csv", help="default: labels.csv"),
