@@ -285,12 +285,16 @@ def create_app(
     home: str | Path | None = None,  # with templates/ and static/; None: where this file lies
     clock: Callable[[], float] = time.time,  # seconds since 1970, for ids and the log
 ) -> Flask:
-    "Make the app; PREDICTION_LOG names the SQLite file to log to, MAX_BODY_MB bounds a body."
+    "Make the app; PREDICTION_LOG names the log's file, MLPROD_LOG_URL its database instead."
     app = Flask(__name__, root_path=home and str(Path(home).resolve()))
     app.config["MAX_CONTENT_LENGTH"] = int(os.environ.get("MAX_BODY_MB") or 4) * 10**6
     app.url_map.merge_slashes = False  # an address that is not exact is not ours
-    path = os.environ.get("PREDICTION_LOG")
-    log = Log(path, on_lost=count_lost, clock=clock) if path else None
+    place, kind = os.environ.get("PREDICTION_LOG"), Log
+    if url := os.environ.get("MLPROD_LOG_URL"):
+        from postgres import PostgresLog  # which needs more than the app does
+
+        place, kind = url, PostgresLog
+    log = kind(place, on_lost=count_lost, clock=clock) if place else None
     artifacts = artifacts or Path(app.root_path) / "artifacts"
     app.extensions |= {"service": Service(artifacts, log, clock), "metrics": []}
     app.before_request(partial(begin_request, clock))

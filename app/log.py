@@ -5,9 +5,10 @@ import os
 import sqlite3
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Callable
 from contextlib import closing
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 from operator import add
 from pathlib import Path
@@ -65,37 +66,41 @@ class LogError(ValueError):
     code = 503
 
 
+class LogAway(LogError):
+    "The log cannot be reached for now: what waits is kept."
+
+
 def open_log(path: str | Path, project: str) -> sqlite3.Connection:
     "Open the log of a project; raises sqlite3.Error, or LogError where it is not ours to use."
     log = sqlite3.connect(path, timeout=1, isolation_level="IMMEDIATE", check_same_thread=False)
     try:
         log.execute("pragma journal_mode = wal")  # readers do not wait for the writer
         log.execute("pragma synchronous = normal")
-        bring_up_to_date(log, project)
-        (owner,) = log.execute("select project from about").fetchone()
-        if owner != project:
-            raise LogError(f"{Path(path).name}: expected the log of {project}, got that of {owner}")
+        bring_up_to_date(log, project, Path(path).name)
     except BaseException:
         log.close()
         raise
     return log
 
 
-def bring_up_to_date(log: sqlite3.Connection, project: str) -> None:
-    "Take the steps that a log lacks; raises LogError where it has seen more than we know."
+def bring_up_to_date(log: sqlite3.Connection, project: str, name: str) -> None:
+    "Take the steps that a log lacks; raises LogError where it is newer, or another project's."
     (seen,) = log.execute("pragma user_version").fetchone()
     if seen > len(STEPS):
-        raise LogError(f"log: expected version {len(STEPS)} or older, got {seen}: update the app")
-    if seen == len(STEPS):
-        return
-    with log:
-        log.execute("begin immediate")
-        (seen,) = log.execute("pragma user_version").fetchone()  # another may have been faster
-        for statement in ";".join(STEPS[seen:]).split(";"):
-            log.execute(statement)
-        log.execute(f"pragma user_version = {len(STEPS)}")
-        sql = "insert into about (project) select ? where not exists (select 1 from about)"
-        log.execute(sql, (project,))
+        text = f"expected version {len(STEPS)} or older, got {seen}: update the app"
+        raise LogError(f"{name}: {text}")
+    if seen < len(STEPS):
+        with log:
+            log.execute("begin immediate")
+            (seen,) = log.execute("pragma user_version").fetchone()  # another may have been faster
+            for statement in ";".join(STEPS[seen:]).split(";"):
+                log.execute(statement)
+            log.execute(f"pragma user_version = {len(STEPS)}")
+            sql = "insert into about (project) select ? where not exists (select 1 from about)"
+            log.execute(sql, (project,))
+    (owner,) = log.execute("select project from about").fetchone()
+    if owner != project:
+        raise LogError(f"{name}: expected the log of {project}, got that of {owner}")
 
 
 def first_id(at: float) -> str:  # at: seconds since 1970, UTC; sixteen hexadecimal digits
@@ -171,7 +176,9 @@ def add_to(log: sqlite3.Connection, table: str, key: dict, more: dict, counts: n
         counts = counts + np.frombuffer(found[-1], "int64")
     line = key | more | {"counts": counts.astype("int64").tobytes()}
     marks = ", ".join(f":{name}" for name in line)
-    log.execute(f"insert or replace into {table} ({', '.join(line)}) values ({marks})", line)
+    news = ", ".join(f"{name} = excluded.{name}" for name in [*more, "counts"])
+    sql = f"insert into {table} ({', '.join(line)}) values ({marks})"
+    log.execute(f"{sql} on conflict ({', '.join(key)}) do update set {news}", line)
 
 
 def add_version(log: sqlite3.Connection, artifact: Artifact) -> None:
@@ -204,9 +211,15 @@ def count_lines(log: sqlite3.Connection, queue: list[Request]) -> None:
         add_to(log, "days", {"day": day, "version": version}, more, counts)
 
 
-def write_queue(log: sqlite3.Connection, queue: list[Request]) -> None:
-    "Write requests and count them, all of them or none; raises sqlite3.Error."
+def write_queue(log: sqlite3.Connection, queue: list[Request], again: bool = False) -> None:
+    "Write and count requests, all or none; again: but the first ones that an earlier try wrote."
+    sql = "select count(*) = 0 from predictions where id = ?"
     with log:
+        if again:
+            queue = [request for request in queue if request.predictions]
+            ids = [(request.predictions[0].id,) for request in queue]
+            n_written = bisect_left(ids, 1, key=lambda id: log.execute(sql, id).fetchone()[0])
+            queue = queue[n_written:]
         write_lines(log, make_lines(queue))
         write_shadows(log, queue)
         count_lines(log, queue)
@@ -311,8 +324,8 @@ def purge_log(
     at_most: int = 10_000,  # lines, so that nobody waits long
 ) -> bool:  # whether there may be more to delete
     "Delete the oldest predictions, with their labels: those before a moment, or if there are many."
-    names = ("page_count", "freelist_count", "page_size")
-    pages, free, size = (log.execute(f"pragma {name}").fetchone()[0] for name in names)
+    names = ("freelist_count", "page_count", "page_size")
+    free, pages, size = (log.execute(f"pragma {name}").fetchone()[0] for name in names)
     end = "~" if (pages - free) * size > most_bytes else first_id(before)
     old = "select id from predictions where id < ? order by id limit ?"
     with log:
@@ -325,10 +338,10 @@ def purge_days(log: sqlite3.Connection, today: str, most_bytes: int = MOST_COUNT
     "Delete the counts of the oldest days: those of more than a year, or if there are many."
     sums = "sum(length(counts)) over (order by day desc, version)"
     (first,) = log.execute(
-        f"select min(day) from (select day, {sums} as bytes from days) where bytes <= ?",
+        f"select min(day) from (select day, {sums} as bytes from days) as summed where bytes <= ?",
         (most_bytes,),
     ).fetchone()
-    (oldest,) = log.execute("select date(?, ?)", (today, f"-{MOST_DAYS} days")).fetchone()
+    oldest = (date.fromisoformat(today) - timedelta(MOST_DAYS)).isoformat()
     with log:
         for table in ("days", "outcomes"):
             log.execute(f"delete from {table} where day < ?", (max(first or "", oldest),))
@@ -347,7 +360,7 @@ class Log:
         most_bytes: int = 2**30,  # of the file: then the oldest predictions go
         clock: Callable[[], float] = time.time,  # seconds since 1970, UTC
     ):
-        self.path, self.every, self.room, self.most_bytes = Path(path), every, room, most_bytes
+        self.path, self.every, self.room, self.most_bytes = path, every, room, most_bytes
         self.clock = clock
         self.lost, self.problem = 0, None  # rows that were not written; why, in one line
         self._on_lost, self._log, self._file, self._purge_at = on_lost, None, None, 0.0
@@ -356,6 +369,10 @@ class Log:
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log")
         self._thread.start()
+
+    def open(self, project: str) -> sqlite3.Connection:
+        "Open the log of a project; raises sqlite3.Error, or LogError where it is not ours to use."
+        return open_log(self.path, project)
 
     def write(
         self,
@@ -384,19 +401,19 @@ class Log:
     def label(self, project: str, labels: list[tuple[str, str]], tries: int = 3) -> None:
         "Write labels, by the ids of predictions; raises LogError where that cannot be done."
         try:
-            with closing(open_log(self.path, project)) as log:
+            with closing(self.open(project)) as log:
                 write_labels(log, labels, self.clock)
         except UnknownPrediction:  # it may still wait, here or in another process
             if tries == 1:
                 raise
             time.sleep(2 * self.every)
             self.label(project, labels, tries - 1)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, LogAway) as error:
             raise LogError(f"the log cannot be written: {error}; send it again") from None
 
     def choose_labels(self, project: str) -> None:
         "Note that labels are chosen by the score from now on: only the drawn ids are a sample."
-        with closing(open_log(self.path, project)) as log, log:
+        with closing(self.open(project)) as log, log:
             log.execute("update about set chosen = 1")
 
     def close(self) -> None:
@@ -426,28 +443,33 @@ class Log:
                 self._open()
                 self._purge()
             if queue:
-                write_queue(self._log, queue)
+                write_queue(self._log, queue, again=bool(self.problem))
                 self.problem = None
         except Exception as error:  # whatever it is, the thread goes on, and the loss is counted
             if self.problem != str(error):
                 logging.getLogger("app").error("prediction log: %s", error)
             self.problem, self._file = str(error), None
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+            busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+            if busy or isinstance(error, LogAway):
                 with self._lock:
-                    self._queue = queue + self._queue  # another process writes: the next round
+                    self._queue = queue + self._queue  # for the next round
                 return
             self._lose(queue)
         with self._lock:
             self._waiting -= sum(request.n_bytes for request in queue)
 
     def _open(self) -> None:
-        "Open the file, and again when it has been moved away or deleted."
-        if self._file and os.path.exists(self.path) and os.stat(self.path).st_ino == self._file:
+        "Open the log, and again after a problem, or when its file has been moved or deleted."
+        if self._file and self._file == self._find_file():
             return
         if self._log:
             self._log.close()
-        self._log = open_log(self.path, self._contract["project"])
-        self._file = os.stat(self.path).st_ino
+        self._log = self.open(self._contract["project"])
+        self._file = self._find_file()
+
+    def _find_file(self) -> int | None:
+        "Return what tells the file at the path from others."
+        return os.stat(self.path).st_ino if os.path.exists(self.path) else None
 
     def _purge(self) -> None:
         "Delete what is too old or too much: each minute, and each round while there is more."

@@ -12,7 +12,7 @@ from werkzeug.exceptions import abort
 
 from drift import LEAST_EFFECT, split_counts
 from errors import json_response, page_response, wants_page
-from log import LogError, day_of, open_log, zone_of
+from log import LogError, day_of, zone_of
 from metrics import write_metrics
 from model import Artifact, ArtifactError
 from watch import (
@@ -96,7 +96,7 @@ def look() -> View:
     if service.log is None:
         abort(404, "this app keeps no log, so it sees nothing: start it with PREDICTION_LOG")
     try:
-        with closing(open_log(service.log.path, artifact.project)) as log:
+        with closing(service.log.open(artifact.project)) as log:
             watched = read_watched(log, artifact.version)
     except sqlite3.Error as error:
         raise LogError(f"the log cannot be read: {error}") from None

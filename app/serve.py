@@ -105,7 +105,15 @@ if __name__ == "__main__":
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # the workers add up there
         try:
             import front  # noqa: F401 (before there are workers: they share what is in memory)
+
+            if url := os.environ.get("MLPROD_LOG_URL"):
+                import postgres
+
+                postgres.check_url(url)
         except ImportError as error:
-            sys.exit(f"{error}; install what is needed: pip install -r requirements.txt")
+            what = "'psycopg[binary]'" if error.name == "psycopg" else "-r requirements.txt"
+            sys.exit(f"{error}; install what is needed: pip install {what}")
+        except ValueError as error:
+            sys.exit(str(error))
         gc.freeze()  # what is there now stays: no need to look through it again and again
         serve(host, port, workers)
