@@ -11,6 +11,9 @@ others used (load 12 to 17), so times are several times those of a quiet machine
 table      new  announced  training    run  page MB  peak MB
 labels      98        108       77    255      0.4     500
 rows       123        180      563    894      0.3    1399  (chosen on 33,485 of 700,000 rows)
+flights             180      113                         (chosen on 93,035 of 235,793 rows)
+
+By `--yes` the flights have no capacity, and by accuracy the gate refuses them: hence an override.
 """
 
 import os
@@ -99,7 +102,8 @@ def measure(name: str, root: Path) -> str:  # a line of the table
     path = root / f"{name}.parquet"
     target = TABLES[name](path)
     new, _, _ = run(root, "new", str(path), "--target", target, "--yes")
-    taken, peak, said = run(root, "run", "--contract", f"data/{name}/contract.yaml")
+    words = ("--contract", f"data/{name}/contract.yaml", "--override", "to measure the time")
+    taken, peak, said = run(root, "run", *words)
     announced = re.search(r"^training: (.*): at most (\d+) s", said, re.M)
     steps = dict(re.findall(r"\d+/\d+ ([^…\n]+) … (\d+) s", said))
     page = (root / "artifacts" / name / "report.html").stat().st_size / 1e6

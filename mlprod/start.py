@@ -173,7 +173,7 @@ CODES = {"code", "type", "class", "category", "group", "region", "zone", "status
 def widen(low: float, high: float, whole: bool = False) -> tuple[float, float]:
     "Widen the ends of what was seen by half of the span, to round numbers; the sign stays."
     span = high - low or abs(high) or 1
-    step = max(10.0 ** (floor(log10(span)) - 1), 1.0 if whole else 0.0)
+    step = max(10.0 ** (floor(log10(span)) - 1), 1.0 if whole else 1e-300)
     below, above = floor((low - span / 2) / step) * step, -floor(-(high + span / 2) / step) * step
     below, above = max(below, 0) if low >= 0 else below, min(above, 0) if high <= 0 else above
     if not below < above:
