@@ -341,9 +341,10 @@ def test_the_lesson_shows_the_same_with_a_database(root, url, monkeypatch, capsy
     for cell in cells:
         source = "".join(cell["source"])
         if cell["cell_type"] == "code" and not source.startswith("#| check"):
-            exec(source, names)
+            exec(source, names)  # the lesson's own code
         if "first, second = new_replica()" in source:
             break
     shown = "".join("".join(output["text"]) for output in cell["outputs"])
     assert capsys.readouterr().out.endswith(shown) and "100 rows are there" in shown
     assert len(lines_of(url, "flights")) == 100
+    names["temporary"].cleanup()
