@@ -330,3 +330,21 @@ def test_a_copy_of_a_moved_log_is_refused(tmp_path, url):
     assert count_all(url) == (3, 0, 3, None)
     with closing(sqlite3.connect(other)) as log:
         assert log.execute("select count(*) from moved_predictions").fetchone() == (5,)
+
+
+def test_the_lesson_shows_the_same_with_a_database(root, url, monkeypatch, capsys):
+    "As it says: its cells on two replicas print what they print with a file."
+    monkeypatch.chdir(root / "nbs")
+    monkeypatch.setenv("MLPROD_LOG_URL", url)
+    cells = json.loads((root / "nbs" / "08c_postgres.ipynb").read_text(encoding="utf-8"))["cells"]
+    names = {}
+    for cell in cells:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code" and not source.startswith("#| check"):
+            exec(source, names)  # the lesson's own code
+        if "first, second = new_replica()" in source:
+            break
+    shown = "".join("".join(output["text"]) for output in cell["outputs"])
+    assert capsys.readouterr().out.endswith(shown) and "100 rows are there" in shown
+    assert len(lines_of(url, "flights")) == 100
+    names["temporary"].cleanup()
