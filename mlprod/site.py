@@ -6,12 +6,12 @@
 __all__ = ['FOLDED', 'LINK', 'SPHINX', 'PLACES', 'PROOF', 'CSP', 'TAGS', 'ATTRIBUTES', 'ARTICLE', 'LANDING_KB', 'SITE_CHECKS',
            'SiteError', 'Project', 'find_project', 'read_settings', 'find_address', 'fold', 'show_code',
            'strip_directives', 'route_links', 'hold_place', 'fold_answers', 'prepare_lesson', 'plain_output',
-           'read_comments', 'describe_arguments', 'describe_module', 'to_rst', 'add_comments', 'connect_comments',
-           'run_sphinx', 'read_file', 'list_lessons', 'list_modules', 'find_executed', 'write_report', 'draw_picture',
-           'draw_lines', 'write_landing', 'write_sample', 'write_pages', 'list_api', 'plain', 'clean', 'filter_address',
-           'finish_page', 'mend_page', 'write_heads', 'list_jsonld', 'list_proof', 'finish_site', 'write_beside',
-           'draw_preview', 'PageReader', 'read_pages', 'check_links', 'check_figures', 'check_policy', 'weigh_page',
-           'check_weight', 'check_site', 'build_site']
+           'read_comments', 'describe_arguments', 'describe_module', 'to_rst', 'add_comments', 'shorten_signature',
+           'connect_comments', 'run_sphinx', 'read_file', 'list_lessons', 'list_modules', 'find_executed',
+           'write_report', 'draw_picture', 'draw_lines', 'write_landing', 'write_sample', 'write_pages', 'list_api',
+           'plain', 'clean', 'filter_address', 'finish_page', 'mend_page', 'write_heads', 'list_jsonld', 'list_proof',
+           'finish_site', 'write_beside', 'draw_preview', 'PageReader', 'read_pages', 'check_links', 'check_figures',
+           'check_policy', 'weigh_page', 'check_weight', 'check_site', 'build_site']
 
 # %% ../nbs/workshop/site.ipynb #sit00003
 import ast
@@ -57,6 +57,7 @@ from mlprod.story import (
     find_false_figures,
     list_figures,
     look_up,
+    name_baseline,
     read_facts,
     tell_advantage,
     tell_worth,
@@ -312,16 +313,24 @@ SPHINX = {
     "autodoc_member_order": "bysource",
     "autodoc_typehints": "signature",
     "toc_object_entries": False,
-    "python_maximum_signature_line_length": 70,
     "pygments_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
     "suppress_warnings": ["myst.header", "misc.highlighting_failure"],
 }  # fmt: skip
 
 
+def shorten_signature(
+    app: object, what: str, name: str, thing: object, options: object, *written: str | None
+) -> tuple[str, str | None] | None:
+    "Leave out the parameters of a class that only holds fields: they are listed below it."
+    return ("", None) if what == "class" and hasattr(thing, "__pydantic_fields__") else None
+
+
 def connect_comments(app: object) -> dict:
     "Let autodoc see the comments: the `setup` of conf.py."
     app.connect("autodoc-process-docstring", add_comments)
+    app.connect("autodoc-process-signature", shorten_signature)
+    app.connect("autodoc-skip-member", lambda *found: True if found[2] == "model_config" else None)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -393,7 +402,7 @@ def write_report(project: Project) -> str:  # HTML
     return re.sub(r"<h1[^>]*>.*?</h1>", "", body, count=1, flags=re.DOTALL)
 
 # %% ../nbs/workshop/site.ipynb #sit00019
-def draw_picture(report: Report) -> Markup:  # SVG
+def draw_picture(report: Report, alone: str) -> Markup:  # alone: what the baseline is; SVG
     "Draw the model beside the baseline at each capacity, or predictions beside what came."
     capacity = None
     if isinstance(report.curve, NotApplicable):
@@ -406,7 +415,7 @@ def draw_picture(report: Report) -> Markup:  # SVG
         title, x = "How good is it at each capacity?", "share of the rows that is acted on"
         y = f"share that is {report.labels[-1]}" if report.labels else "mean of these rows"
         lines = {
-            report.baseline_feature: [(p.share, p.baseline_precision) for p in report.curve],
+            alone: [(p.share, p.baseline_precision) for p in report.curve],
             "the model": [(p.share, p.precision) for p in report.curve],
         }
         capacity = report.decision.capacity
@@ -450,9 +459,8 @@ def draw_lines(
         parts.append(f'<path class="{kind}" d="M{path}"/>')
     for place, (name, kind) in enumerate(zip(lines, ("quiet", "accent"), strict=True)):
         level = 46 + 24 * place
-        parts.append(f'<rect class="{kind}" x="400" y="{level}" width="18" height="4"/>')
-        label = html.escape(name if name in ("the model", "perfect") else f"{name} alone")
-        parts.append(f'<text x="426" y="{level + 8}">{label}</text>')
+        parts.append(f'<rect class="{kind}" x="320" y="{level}" width="18" height="4"/>')
+        parts.append(f'<text x="346" y="{level + 8}">{html.escape(name)}</text>')
     names = f'<text class="axis" x="64" y="22">{html.escape(y)}</text>'
     names += f'<text class="axis middle" x="334" y="326">{html.escape(x)}</text>'
     figure = (
@@ -487,7 +495,7 @@ def write_landing(project: Project) -> str:  # HTML
         f'<p class="answer-line">{answer}</p><p>{tell_advantage(figures, report)}</p>'
         '<p class="actions"><a class="button" href="#demo">Try it here</a> '
         '<a href="recommendation.html">Read the recommendation</a></p>'
-        f"{draw_picture(report)}{demo.read_file(demo.FRAGMENT)}"
+        f"{draw_picture(report, name_baseline(project.facts))}{demo.read_file(demo.FRAGMENT)}"
         f'<h2 id="proof">What proves it</h2><ul class="cards">{cards}</ul></div>'
     )
 
@@ -627,7 +635,8 @@ def finish_page(
 
 def mend_page(text: str) -> str:
     "Mend what the theme leaves to screen readers: names, and what is there twice."
-    text = text.replace('style="display: none;"', "hidden")  # which the policy would not let be
+    text = text.replace('style="display: none;"', "hidden")  # the policy forbids these two
+    text = text.replace('style="opacity: 50%"', 'opacity="0.5"')
     for old, new in (
         ('<aside class="sidebar-drawer"', '<aside aria-label="Pages" class="sidebar-drawer"'),
         ('<aside class="toc-drawer', '<aside aria-label="On this page" class="toc-drawer'),

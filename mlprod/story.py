@@ -437,7 +437,7 @@ def describe_dashboard(facts: dict, sample: dict) -> dict:  # as JSON
         "capacity": contract["decision"]["capacity"], "action": contract["decision"]["action"],
         "unit": value if isinstance(value, str) else "",
         "amount": report["unit"] if isinstance(report["unit"], str) else "",
-        "baseline": report["baseline_feature"], "sample": sample,
+        "baseline": name_baseline(facts), "sample": sample,
     }
 
 

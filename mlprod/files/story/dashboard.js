@@ -33,7 +33,7 @@
     const what = page.labels.length ? `of these are ${page.labels.at(-1)}` : "is their mean";
     const tiles = [
       [what, hit(point.precision)],
-      [`by ${page.baseline} alone`, hit(point.baseline_precision)],
+      [page.baseline, hit(point.baseline_precision)],
     ];
     if (page.labels.length) {
       tiles.push([`of all that are ${page.labels.at(-1)} are among them`, percent(point.recall)]);
