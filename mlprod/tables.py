@@ -113,7 +113,7 @@ CHUNK = 1 << 20  # bytes, or characters, that are read at once
 CODES = [
     "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "shift_jis", "gb18030", "euc_kr", "big5",
 ]  # fmt: skip
-# What letters of Central Europe become when read as cp1252: signs within a word, or š and ž as they are.
+# What letters of Central Europe become when read as cp1252: signs in a word, or š and ž.
 CENTRAL = re.compile(r"[^\W\d_][¹³¿£¯¼¾][^\W\d_]|[šžŠŽ]")
 
 

@@ -17,7 +17,6 @@ import msgspec
 import numpy as np
 import pytest
 from make_artifacts import fetch, make_artifact, serving
-from postgres import need_server
 from test_faults_log import (
     ARTIFACT,
     counted_in,
@@ -35,6 +34,7 @@ from mlprod.app.model import load_artifact, read_pointer
 from mlprod.app.rows import check_rows, encode_rows
 from mlprod.generate import generate_app
 from mlprod.service import promote
+from postgres import need_server
 
 JSON = {"Content_Type": "application/json"}
 
