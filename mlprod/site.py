@@ -232,7 +232,8 @@ def describe_arguments(node: ast.FunctionDef, comments: dict[int, str]) -> dict[
     last = {each.end_lineno: each.arg for each in every}  # a comment is about the last of its line
     found = {name: comments[line] for line, name in last.items() if line in comments}
     ends = node.returns.end_lineno if node.returns else node.lineno
-    if ends in last and ends in comments:  # def f(path: Path) -> int:  # path: of a file; how many
+    if node.returns and ends in last and ends in comments:
+        # def read(path: Path) -> int:  # path: of a file; how many lines
         found.pop(last[ends])
         names = {each.arg for each in every}
         for part in comments[ends].split("; "):
@@ -868,7 +869,7 @@ def weigh_page(folder: Path, place: str, page: PageReader) -> int:  # bytes
     "Weigh a page with everything that it loads, compressed as servers send it."
     files = {folder / place}
     files |= {(folder / place).parent / unquote(urlsplit(each).path) for each in page.loads}
-    return sum(len(gzip.compress(path.read_bytes(), 9)) for path in files)
+    return sum(len(gzip.compress(path.read_bytes(), 9)) for path in files if path.is_file())
 
 
 def check_weight(folder: Path, pages: dict[str, PageReader]) -> Iterator[str]:
