@@ -384,11 +384,12 @@ def list_modules(root: Path) -> list[str]:
 
 
 def find_executed(project: Project) -> Path | None:
-    "Find the executed line that made the version in service."
-    for path in (project.folder.parent / "report.ipynb", project.root / "nbs" / "18_run.ipynb"):
-        if path.is_file() and project.version in path.read_text(encoding="utf-8"):
-            return path
-    return None
+    "Find the executed line of the project, best the one that made the version in service."
+    stored, wanted = project.root / "nbs" / "18_run.ipynb", f"data/{project.contract.project}/"
+    places = (project.root / "artifacts" / project.contract.project / "report.ipynb", stored)
+    texts = {path: path.read_text(encoding="utf-8") for path in places if path.is_file()}
+    found = [path for path, text in texts.items() if project.version in text]
+    return next(iter([*found, *[path for path in texts if wanted in texts[path]]]), None)
 
 
 def write_report(project: Project) -> str:  # HTML
@@ -400,7 +401,11 @@ def write_report(project: Project) -> str:  # HTML
         page = Path(holder) / "report.html"
         export_html(executed, page, project.contract.title)
         body = re.search(r"<main[^>]*>(.*)</main>", page.read_text(encoding="utf-8"), re.DOTALL)[1]
-    return re.sub(r"<h1[^>]*>.*?</h1>", "", body, count=1, flags=re.DOTALL)
+    body = re.sub(r"<h1[^>]*>.*?</h1>", "", body, count=1, flags=re.DOTALL)
+    if project.version in executed.read_text(encoding="utf-8"):
+        return body
+    note = "This is an earlier run of the line; the version in service is"
+    return f"<p><strong>{note} <code>{project.version}</code>.</strong></p>{body}"
 
 # %% ../nbs/workshop/site.ipynb #sit00019
 def draw_picture(report: Report, alone: str) -> Markup:  # alone: what the baseline is; SVG
