@@ -402,6 +402,7 @@ def write_report(project: Project) -> str:  # HTML
         export_html(executed, page, project.contract.title)
         body = re.search(r"<main[^>]*>(.*)</main>", page.read_text(encoding="utf-8"), re.DOTALL)[1]
     body = re.sub(r"<h1[^>]*>.*?</h1>", "", body, count=1, flags=re.DOTALL)
+    body = re.sub(r'(<div class="[^"]*output_subarea[^"]*")>', r'\1 tabindex="0">', body)
     if project.version in executed.read_text(encoding="utf-8"):
         return body
     note = "This is an earlier run of the line; the version in service is"
