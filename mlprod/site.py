@@ -232,7 +232,8 @@ def describe_arguments(node: ast.FunctionDef, comments: dict[int, str]) -> dict[
     last = {each.end_lineno: each.arg for each in every}  # a comment is about the last of its line
     found = {name: comments[line] for line, name in last.items() if line in comments}
     ends = node.returns.end_lineno if node.returns else node.lineno
-    if ends in last and ends in comments:  # def f(path: Path) -> int:  # path: of a file; how many
+    if node.returns and ends in last and ends in comments:
+        # def read(path: Path) -> int:  # path: of a file; how many lines
         found.pop(last[ends])
         names = {each.arg for each in every}
         for part in comments[ends].split("; "):
@@ -383,11 +384,12 @@ def list_modules(root: Path) -> list[str]:
 
 
 def find_executed(project: Project) -> Path | None:
-    "Find the executed line that made the version in service."
-    for path in (project.folder.parent / "report.ipynb", project.root / "nbs" / "18_run.ipynb"):
-        if path.is_file() and project.version in path.read_text(encoding="utf-8"):
-            return path
-    return None
+    "Find the executed line of the project, best the one that made the version in service."
+    stored, wanted = project.root / "nbs" / "18_run.ipynb", f"data/{project.contract.project}/"
+    places = (project.root / "artifacts" / project.contract.project / "report.ipynb", stored)
+    texts = {path: path.read_text(encoding="utf-8") for path in places if path.is_file()}
+    found = [path for path, text in texts.items() if project.version in text]
+    return next(iter([*found, *[path for path in texts if wanted in texts[path]]]), None)
 
 
 def write_report(project: Project) -> str:  # HTML
@@ -399,7 +401,12 @@ def write_report(project: Project) -> str:  # HTML
         page = Path(holder) / "report.html"
         export_html(executed, page, project.contract.title)
         body = re.search(r"<main[^>]*>(.*)</main>", page.read_text(encoding="utf-8"), re.DOTALL)[1]
-    return re.sub(r"<h1[^>]*>.*?</h1>", "", body, count=1, flags=re.DOTALL)
+    body = re.sub(r"<h1[^>]*>.*?</h1>", "", body, count=1, flags=re.DOTALL)
+    body = re.sub(r'(<div class="[^"]*output_subarea[^"]*")>', r'\1 tabindex="0">', body)
+    if project.version in executed.read_text(encoding="utf-8"):
+        return body
+    note = "This is an earlier run of the line; the version in service is"
+    return f"<p><strong>{note} <code>{project.version}</code>.</strong></p>{body}"
 
 # %% ../nbs/workshop/site.ipynb #sit00019
 def draw_picture(report: Report, alone: str) -> Markup:  # alone: what the baseline is; SVG
@@ -868,7 +875,7 @@ def weigh_page(folder: Path, place: str, page: PageReader) -> int:  # bytes
     "Weigh a page with everything that it loads, compressed as servers send it."
     files = {folder / place}
     files |= {(folder / place).parent / unquote(urlsplit(each).path) for each in page.loads}
-    return sum(len(gzip.compress(path.read_bytes(), 9)) for path in files)
+    return sum(len(gzip.compress(path.read_bytes(), 9)) for path in files if path.is_file())
 
 
 def check_weight(folder: Path, pages: dict[str, PageReader]) -> Iterator[str]:
