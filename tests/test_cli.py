@@ -149,6 +149,7 @@ def test_the_default_time_limit_is_the_runners():
 
 def test_the_default_contract_owns_the_committed_app(tmp_path):
     "Any other project's app lies beside its artifacts, unless told otherwise."
+    (tmp_path / "settings.ini").write_text(SETTINGS)
     flights = tmp_path / "data/flights/contract.yaml"
     other = tmp_path / "data/other/contract.yaml"
     artifacts = tmp_path.resolve() / "artifacts"

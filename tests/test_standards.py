@@ -1,6 +1,8 @@
 """The contract in other people's words: valid by their own validators, and nothing is lost."""
 
 import json
+import os
+import runpy
 import subprocess
 import sys
 from importlib import resources
@@ -55,7 +57,10 @@ def test_croissant_is_valid_by_its_own_library_without_an_error(tmp_path):
         paths[-1].write_text(text)
     uv = ["uv", "run", "--quiet", "--no-project", "--isolated", "--python", sys.executable]
     command = [*uv, "--with", "mlcroissant==1.1.1", "python", "-c", VALIDATE, *map(str, paths)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    index = runpy.run_path(str(DATA.parent / "make.py"))["index_settings"]()  # as pip's is set
+    done = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | index, capture_output=True, text=True
+    )
 
     assert done.returncode == 0, done.stderr
     assert [line.split("\t") for line in done.stdout.splitlines()] == columns
