@@ -173,7 +173,7 @@ def test_a_kill_leaves_no_project(tmp_path):
     "Killed at any moment, there is no folder with its name, and the next one removes what is left."
     rows = "\n".join(f"{n},{n % 97}.5,{n % 2}" for n in range(400_000))
     (tmp_path / "t.csv").write_text(f"a,b,y\n{rows}\n")
-    script = "import sys, test_new as t; t.new(t.Path(sys.argv[1]), *sys.argv[2:])"
+    script = "import sys, test_start as t; t.new(t.Path(sys.argv[1]), *sys.argv[2:])"
     words = [tmp_path, tmp_path / "t.csv", "--target", "y", "--yes"]
     child = subprocess.Popen([sys.executable, "-c", script, *words], cwd=ROOT / "tests")
     deadline = time.monotonic() + 60
