@@ -134,7 +134,7 @@ def test_a_contract_that_names_another_project_stops_the_line_at_once(tmp_path):
 def test_what_is_not_shown_to_be_better_serves_only_with_a_reason(tmp_path):
     "Thirty rows: six test rows are no proof; the reason is recorded where everybody sees it."
     contract = projects.write_few(tmp_path / "data")
-    with pytest.raises(NotebookFailed, match="test rows: expected at least 10 .*-p override"):
+    with pytest.raises(NotebookFailed, match="test rows: expected at least 10 .*--override"):
         run_line(contract, tmp_path)
     folder = tmp_path / "artifacts" / "few"
     assert not (folder / "in_service.json").exists()

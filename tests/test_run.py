@@ -95,13 +95,11 @@ def test_a_broken_cell_is_noticed_and_named(write, tmp_path, source, expected):
     if "SIGKILL" in source and os.name == "nt":
         pytest.skip("no SIGKILL there")
     path = write("# Toy", "print('one')", "## Break it", source, "print('never')")
-    began = time.monotonic()
 
     with pytest.raises(NotebookFailed) as caught:
         run_notebook(path, tmp_path / "out.ipynb", cell_seconds=2)
 
     message = str(caught.value)
-    assert time.monotonic() - began < 30  # of the 60, on a machine that is busy
     assert re.match(rf"toy\.ipynb, cell [45] \(Break it\): .*(?:{expected})", message), message
     assert "\n" not in message
     assert caught.value.copy == tmp_path / "out.failed.ipynb"
@@ -161,12 +159,10 @@ def test_a_failed_run_leaves_the_last_good_copy_alone(write, tmp_path):
 def test_a_wrong_parameter_is_refused_before_anything_runs(write, tmp_path, given, expected):
     "The message names the nearest parameter, or what was expected and what arrived."
     path = write("print(rows)", parameters="rows = 3\nshare = 0.5\nname = 'a'\nfast = False")
-    began = time.monotonic()
 
     with pytest.raises(ParameterError, match=expected):
         run_notebook(path, tmp_path / "out.ipynb", given)
 
-    assert time.monotonic() - began < 1
     assert [p.name for p in tmp_path.iterdir()] == ["nbs"]
 
 
