@@ -23,7 +23,6 @@ import msgspec
 import numpy as np
 import pytest
 from make_artifacts import fetch, serving
-from postgres import need_server
 
 from mlprod.app.log import (
     STEPS,
@@ -40,6 +39,7 @@ from mlprod.app.log import (
 )
 from mlprod.app.model import load_artifact, read_pointer
 from mlprod.generate import generate_app
+from postgres import need_server
 
 Row = msgspec.defstruct("Row", [("origin", str), ("age", int | str), ("tail", str)])
 ROW = Row("JFK", 61, "N14228")
