@@ -298,12 +298,12 @@ def describe_windows(report: Report, contract: Contract) -> dict[str, str]:
         share_of_test = contract.split.at_random
         return {
             "train": f"a random {1 - share_of_test:.0%} of the labelled rows{whole}",
-            "test": f", a random {share_of_test:.0%} of the labelled ones",
+            "test": f"a random {share_of_test:.0%} of the labelled ones",
         }
     first, last = report.window
     return {
         "train": f"the labelled rows before {contract.split.test_from.isoformat()}",
-        "test": f" from {first} to {last}",
+        "test": f"from {first} to {last}",
     }
 
 

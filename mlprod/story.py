@@ -283,8 +283,8 @@ def tell_worth(figures: Figures, report: Report) -> Iterator[Markup]:
     yield tell_advantage(figures, report)
     if figures.has("report/decision/value"):
         yield sentence(
-            "By the owner's estimates that is worth {} {unit} per 1,000 rows. {alone} it is worth "
-            "{}, and at random {}.",
+            "By the owner's estimates that is worth {} {unit} per thousand rows. {alone} it is "
+            "worth {}, and at random {}.",
             *[figures.amount(f"report/decision/{name}")
               for name in ("value", "baseline_value", "random_value")],
             unit=report.decision.unit, alone=alone,
@@ -305,7 +305,7 @@ def tell_advantage(figures: Figures, report: Report) -> Markup:
         said = "That is better, and chance does not explain it"
     elif advantage.high < 0:
         said = "That is worse, and chance does not explain it"
-    between = "the difference is between {} and {} (95% of the resamples; above 0 is better)."
+    between = "the difference is between {} and {} (in 95 of 100 resamples; above 0 is better)."
     return sentence("{}: " + between, said, low, high)
 
 # %% ../nbs/16_story.ipynb #sto00025
