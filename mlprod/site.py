@@ -358,47 +358,51 @@ def draw_picture(report: Report, alone: str) -> Markup:  # alone: what the basel
             "the model": [(p.share, p.precision) for p in report.curve],
         }
         capacity = report.decision.capacity
-    return draw_lines(title, x, y, lines, capacity, bool(report.labels))
+    shares = bool(report.labels)
+    return draw_lines(title, x, y, lines, capacity, (capacity is not None or shares, shares))
 
 
 def draw_lines(
     title: str, x: str, y: str,
     lines: dict[str, list],  # name → points; the last is the model's
-    mark: float | None,      # a place on the x axis
-    percent: bool,           # how both axes are written
+    mark: float | None,  # a place on the x axis
+    percent: tuple[bool, bool],  # whether the x axis and the y axis show shares
 ) -> Markup:  # SVG
     "Draw lines with axes."
     points = [point for line in lines.values() for point in line]
     low_x, high_x = min(p[0] for p in points), max(p[0] for p in points)
     low_y, high_y = min(p[1] for p in points), max(p[1] for p in points)
-    low_x, low_y = (min(0, low_x), min(0, low_y)) if percent else (low_x, low_y)
+    low_x, low_y = min(0, low_x) if percent[0] else low_x, min(0, low_y) if percent[1] else low_y
 
     def at(px: float, py: float) -> tuple[float, float]:
         across = (px - low_x) / (high_x - low_x or 1)
         return 64 + 540 * across, 280 - 240 * (py - low_y) / (high_y - low_y or 1)
 
-    def write(value: float) -> str:
-        return f"{value:.0%}" if percent else f"{value:.4g}"
+    def write(value: float, share: bool) -> str:
+        return f"{value:.0%}" if share else f"{value:.4g}"
 
     parts = []
     for part in range(5):
         value = low_y + (high_y - low_y) * part / 4
         height = at(low_x, value)[1]
         parts.append(f'<line class="grid" x1="64" x2="604" y1="{height:.1f}" y2="{height:.1f}"/>')
-        parts.append(f'<text class="end" x="56" y="{height + 5:.1f}">{write(value)}</text>')
+        parts.append(f'<text class="end" x="56" y="{height + 5:.1f}">'
+                     f"{write(value, percent[1])}</text>")
         value = low_x + (high_x - low_x) * part / 4
-        parts.append(f'<text class="middle" x="{64 + 135 * part}" y="302">{write(value)}</text>')
+        parts.append(f'<text class="middle" x="{64 + 135 * part}" y="302">'
+                     f"{write(value, percent[0])}</text>")
     if mark is not None:
         place = at(mark, low_y)[0]
         parts.append(f'<line class="mark" x1="{place:.1f}" x2="{place:.1f}" y1="40" y2="280"/>')
-        parts.append(f'<text x="{place + 6:.1f}" y="274">capacity {write(mark)}</text>')
+        parts.append(f'<text x="{place + 6:.1f}" y="274">capacity {write(mark, True)}</text>')
     for name, line in lines.items():
         kind = "curve" if name == "the model" else "curve quiet"
         path = "L".join(f"{px:.1f} {py:.1f}" for px, py in (at(*point) for point in line))
         parts.append(f'<path class="{kind}" d="M{path}"/>')
-    for place, (name, kind) in enumerate(zip(lines, ("quiet", "accent"), strict=True)):
-        text = f'<text class="end {kind}" x="604" y="{54 + 24 * place}">{html.escape(name)}</text>'
-        parts.append(text)
+    level = 54 if at(*line[-1])[1] > 160 else 244  # where the lines do not end
+    for name, kind in zip(lines, ("quiet", "accent"), strict=True):
+        parts.append(f'<text class="end {kind}" x="604" y="{level}">{html.escape(name)}</text>')
+        level += 24
     names = f'<text class="axis" x="64" y="22">{html.escape(y)}</text>'
     names += f'<text class="axis middle" x="334" y="326">{html.escape(x)}</text>'
     figure = (
@@ -425,7 +429,7 @@ PROOF = (
 def write_landing(project: Project, names: list[str]) -> str:  # HTML; names: of pages
     "Write the landing page: question, answer, picture, demo, proof."
     figures, report = Figures(project.facts), project.report
-    answer = next(iter(tell_worth(figures, report)))
+    answer, alone = next(iter(tell_worth(figures, report))), name_baseline(project.facts)
     cards = "".join(
         f'<li><a href="{name}.html">{title}</a><p>{text}</p></li>'
         for name, title, text in PROOF if name in names
@@ -435,7 +439,7 @@ def write_landing(project: Project, names: list[str]) -> str:  # HTML; names: of
         f'<p class="answer-line">{answer}</p><p>{tell_advantage(figures, report)}</p>'
         '<p class="actions"><a class="button" href="#demo">Try it here</a> '
         '<a href="recommendation.html">Read the recommendation</a></p>'
-        f"{draw_picture(report, name_baseline(project.facts))}{demo.read_file(demo.FRAGMENT)}"
+        f"{draw_picture(report, alone.removeprefix('With '))}{demo.read_file(demo.FRAGMENT)}"
         f'<h2 id="proof">What proves it</h2><ul class="cards">{cards}</ul></div>'
     )
 
@@ -448,7 +452,7 @@ def write_sample(project: Project) -> str:  # HTML
     return write_dashboard(project.facts, draw_sample(rows, project.contract, artifact))
 
 
-SCROLL = '<div class="scroll loose" tabindex="0" role="region" aria-label="A table">'
+SCROLL = '<div class="scroll loose" tabindex="0" role="group" aria-label="A table">'
 
 
 def write_card(project: Project) -> str:  # HTML
@@ -506,7 +510,12 @@ def write_pages(project: Project, pages: Path) -> None:
     )
     landing = write_landing(project, [name for names in parts.values() for name in names])
     page("index", plain(contract.title), landing, trees)
-    pdf = '<p><a href="recommendation.pdf">The same page as PDF</a></p>'
+    pdf = ""
+    try:
+        write_aside(pages / "static/recommendation.pdf", write_pdf(project.facts))
+        pdf = '<p><a href="_static/recommendation.pdf">The same page as PDF</a></p>'
+    except StoryError as error:
+        print(f"site: without a PDF: {error}", file=sys.stderr)
     page("recommendation", "The recommendation", write_recommendation(project.facts) + pdf)
     page("dashboard", "The dashboard", write_sample(project))
     page("case-study", "The report", write_report(project))
@@ -728,10 +737,6 @@ def write_beside(project: Project, built: Path, names: list[str]) -> None:
     write_aside(built / "dashboard.js", script)
     for name in project.facts:
         write_aside(built / f"facts/{name}.json", (project.folder / f"{name}.json").read_bytes())
-    try:
-        write_aside(built / "recommendation.pdf", write_pdf(project.facts))
-    except StoryError as error:
-        raise SiteError(f"site: {error}") from None
     draw_preview(project.report, built / "picture.png")
     address, question = find_address(project.root), project.contract.question
     listed = [name for name in names if name not in ("search.html", "genindex.html")]

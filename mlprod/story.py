@@ -230,7 +230,8 @@ def name_baseline(facts: dict) -> str:
     column, _, part = name.partition(".")
     spec = facts["contract"]["columns"].get(name if not part else column)
     if spec and len(spec["description"]) <= 40:
-        name = f"the {part} of the {spec['description']}" if part else f"the {spec['description']}"
+        name = "the " + spec["description"].removeprefix("the ")
+        name = f"the {part} of {name}" if part else name
     return f"With {name} alone"
 
 
