@@ -23,7 +23,7 @@ from .contract import Contract, ContractError, read_contract
 from .system import child_environment
 
 # %% ../nbs/workshop/consistency.ipynb #0e1edb3b
-def check_library(root: Path) -> list[str]:
+def check_library(root: Path) -> list[str]:  # root: the repository; problems
     "The library is what the notebooks export, and the notebooks are clean."
     if importlib.util.find_spec("nbdev") is None:
         return ["nbdev is not installed; `pip install -e .[dev]`"]
@@ -52,7 +52,10 @@ def check_library(root: Path) -> list[str]:
     return problems + [f"{name} is not clean; `nbdev-clean`" for name in unclean]
 
 
-def compare_folders(one: Path, other: Path, pattern: str) -> list[str]:
+def compare_folders(
+    one: Path, other: Path,
+    pattern: str,  # as mlprod/**/*.py
+) -> list[str]:  # names of files
     "Name the files that differ between two folders, or that only one of them has."
     one, other = (
         {path.relative_to(top).as_posix(): path.read_text("utf-8") for path in top.glob(pattern)}
@@ -133,7 +136,10 @@ def find_blanks(
     return blanks
 
 
-def name_empty(value: object, place: str = "") -> list[str]:
+def name_empty(
+    value: object,    # plain data
+    place: str = "",  # where it stands, as .metrics.0
+) -> list[str]:
     "Name the places in plain data where nothing stands."
     if value in ("", None, [], {}):
         return [f"{place.lstrip('.') or 'everything'} is empty"]
@@ -190,7 +196,10 @@ def list_sourced(text: str) -> list:  # text: Markdown; as mlprod.story.list_fig
     return list_figures(re.sub(link, r'<a class="figure" href="\1"', page))
 
 
-def read_source(path: Path, place: str) -> object:  # place: what stands behind the #
+def read_source(
+    path: Path,  # .json or .ipynb
+    place: str,  # what stands behind the #: /metrics/auc, or the id of a cell
+) -> object:
     "Read what a figure leads to: a field, or the numbers that a cell shows; raises StoryError."
     from mlprod.story import MEASURE, StoryError, look_up
 
@@ -212,7 +221,10 @@ def read_source(path: Path, place: str) -> object:  # place: what stands behind 
     return [float(each.replace(",", "").strip("%")) / scale for each, scale in scales.items()]
 
 
-def find_false_claims(text: str, folder: Path) -> list[str]:  # folder: where its links begin
+def find_false_claims(
+    text: str,     # Markdown
+    folder: Path,  # where its links begin
+) -> list[str]:  # problems
     "Name the figures of a text that are not what their sources hold."
     from mlprod.story import StoryError, find_false_cells
 
@@ -267,7 +279,7 @@ def check_contracts(root: Path) -> list[str]:
     return problems
 
 
-def check_figures(root: Path) -> list[str]:
+def check_figures(root: Path) -> list[str]:  # root: the repository; problems
     "Figures in texts are what their sources hold, and each one of the README has a source."
     texts = {}
     for pattern in ("*.md", "data/*/*.md", "benchmarks/**/*.md", "nbs/*.md"):

@@ -79,7 +79,7 @@ MEASURE = re.compile(rf"(?<![\w.]){NUMBER.pattern}(?: (ms|kB|MB)\b)?(?![\w])")
 UNITS = {"ms": 1e-3, "kB": 1e3, "MB": 1e6}  # sources hold seconds and bytes
 
 
-def list_values(source: object) -> Iterator[object]:
+def list_values(source: object) -> Iterator[object]:  # source: as JSON gives it
     "List what stands in a source: itself, or names and values in it at any depth."
     if isinstance(source, dict):
         yield from source
@@ -90,7 +90,10 @@ def list_values(source: object) -> Iterator[object]:
         yield source
 
 
-def holds(source: object, shown: str) -> bool:
+def holds(
+    source: object,  # a value, or fields at any depth
+    shown: str,      # what a page shows, without markup
+) -> bool:
     "Say whether a source holds what is shown, or each number in it."
     values, rest = list(list_values(source)), shown
     if any(agrees(shown, value) for value in values):
@@ -104,7 +107,7 @@ def holds(source: object, shown: str) -> bool:
     )
 
 # %% ../nbs/16_story.ipynb #sto00017
-def write_amount(value: float) -> str:
+def write_amount(value: float) -> str:  # value: in any unit
     "Write a number for a person: with commas from 1,000 on, else four digits."
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
@@ -192,14 +195,17 @@ def list_figures(page: str) -> list[Figure]:  # page: HTML
     return found
 
 
-def find_false_cells(figure: Figure, source: object) -> list[str]:
+def find_false_cells(figure: Figure, source: object) -> list[str]:  # source: of the figure
     "List what a figure shows and its source does not hold; cells of a row may be words."
     only = len(figure.cells) == 1
     shown = [cell for cell in figure.cells if only or re.search(r"\d", cell)]
     return [cell for cell in shown if not holds(source, cell)]
 
 
-def find_false_figures(page: str, facts: dict) -> list[str]:  # page: HTML
+def find_false_figures(
+    page: str,    # HTML
+    facts: dict,  # name of a file without .json → what it holds
+) -> list[str]:  # problems
     "Say which figures of a page are not what their sources hold."
     problems = []
     for figure in list_figures(page):
@@ -219,12 +225,16 @@ def read_facts(folder: str | Path) -> dict:  # folder: of an artifact
     return {name: json.loads((Path(folder) / f"{name}.json").read_bytes()) for name in names}
 
 
-def sentence(text: str, *values: object, **named: object) -> Markup:
+def sentence(
+    text: str,  # with {} for values
+    *values: object,  # texts, or figures, which are markup
+    **named: object,
+) -> Markup:
     "Put values into a text; what is no markup yet is escaped."
     return Markup(text).format(*values, **named)
 
 
-def name_baseline(facts: dict) -> str:
+def name_baseline(facts: dict) -> str:  # facts: as read_facts gives them
     "Name what the model is compared with, in the words of the contract."
     name = facts["report"]["baseline_feature"]
     column, _, part = name.partition(".")
@@ -378,7 +388,7 @@ PARTS = {
 }
 
 # %% ../nbs/16_story.ipynb #sto00033
-def read_file(name: str) -> str:
+def read_file(name: str) -> str:  # name: of a file in mlprod/files/story
     "Read one of the pages' files."
     return resources.files("mlprod").joinpath("files/story", name).read_text(encoding="utf-8")
 
@@ -389,7 +399,7 @@ TEMPLATES = Environment(
 
 
 def write_recommendation(
-    facts: dict,
+    facts: dict,  # as read_facts gives them
 ) -> str:  # HTML: what stands between the title and the end of the page
     "Write the one-page recommendation; every figure leads to its source."
     figures, report = Figures(facts), make_report(facts["report"])
@@ -399,7 +409,11 @@ def write_recommendation(
                            version=facts["manifest"]["version"])  # fmt: skip
 
 
-def write_page(title: str, body: str, style: str) -> str:
+def write_page(
+    title: str,
+    body: str,   # HTML
+    style: str,  # CSS
+) -> str:  # HTML
     "Write a whole page of HTML that needs nothing else."
     page = TEMPLATES.from_string(read_file("page.html"))
     return page.render(title=title, body=Markup(body), style=Markup(style))
@@ -415,7 +429,7 @@ def find_fonts() -> str:  # CSS
     return "\n".join(face.format(k, (fonts / name).as_uri()) for k, name in files.items())
 
 
-def write_pdf(facts: dict) -> bytes:
+def write_pdf(facts: dict) -> bytes:  # facts: as read_facts gives them
     "Write the recommendation as a PDF, the same bytes each time; raises StoryError without Pango."
     try:
         from weasyprint import HTML
@@ -461,9 +475,10 @@ def draw_sample(
 
 
 def write_values(
-    values: pd.Series, contract: Contract,
+    values: pd.Series,  # (n,)
+    contract: Contract,
     name: str,  # of the column
-) -> list[str]:
+) -> list[str]:  # n texts, empty where nothing is known
     "Write a column's values for a person: moments as the clocks of the place show them."
     if contract.columns[name].kind == "moment":
         values = values.dt.tz_convert(contract.columns[name].timezone or "UTC")
@@ -473,7 +488,10 @@ def write_values(
     return values.astype("object").fillna("").astype(str).tolist()
 
 
-def describe_dashboard(facts: dict, sample: dict) -> dict:  # as JSON
+def describe_dashboard(
+    facts: dict,   # as read_facts gives them
+    sample: dict,  # as draw_sample gives it
+) -> dict:  # as JSON
     "Put together what the dashboard's script needs: the curve, the sample, words."
     report, contract = facts["report"], facts["contract"]
     curve, labels = report["curve"], report["labels"]
@@ -489,7 +507,7 @@ def describe_dashboard(facts: dict, sample: dict) -> dict:  # as JSON
 
 
 def write_dashboard(
-    facts: dict,
+    facts: dict,   # as read_facts gives them
     sample: dict,  # as draw_sample gives it
 ) -> str:  # HTML: what stands between the title and the end of the page
     "Write the dashboard; its script is dashboard.js."
