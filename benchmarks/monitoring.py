@@ -14,7 +14,12 @@ import pandas as pd
 from scipy import stats
 
 from mlprod.app.app import create_app
-from mlprod.app.drift import (
+from mlprod.app.log import Log, add_to, add_version, open_log
+from mlprod.app.model import load_artifact, read_pointer
+from mlprod.app.monitor import monitor
+from mlprod.contract import read_contract
+from mlprod.data import read_rows
+from mlprod.drift import (
     chi_square_tail,
     compare,
     count_rows,
@@ -23,13 +28,8 @@ from mlprod.app.drift import (
     kolmogorov_tail,
     make_reference,
 )
-from mlprod.app.log import Log, add_to, add_version, open_log
-from mlprod.app.model import load_artifact, read_pointer
-from mlprod.app.monitor import monitor
-from mlprod.app.watch import SUMS, find_broken
-from mlprod.contract import read_contract
-from mlprod.data import read_rows
 from mlprod.monitor import count_table, measure_all, walk
+from mlprod.watch import SUMS, find_broken
 
 ROOT = Path(__file__).resolve().parent.parent
 NUMBER = {"kind": "number", "range": [-1e9, 1e9], "unit": "", "description": "", "example": 1}

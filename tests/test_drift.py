@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mlprod.app.drift import (
+from mlprod.drift import (
     MOST_BINS,
     chi_square_tail,
     compare,

@@ -28,10 +28,10 @@ from test_faults_log import (
     write,
 )
 
-from mlprod.app.drift import count_rows
 from mlprod.app.log import STEPS, LogError
 from mlprod.app.model import load_artifact, read_pointer
 from mlprod.app.rows import check_rows, encode_rows
+from mlprod.drift import count_rows
 from mlprod.generate import generate_app
 from mlprod.service import promote
 from postgres import need_server

@@ -17,7 +17,7 @@ from sklearn.metrics import brier_score_loss, mean_absolute_error, roc_auc_score
 from mlprod.app.app import create_app
 from mlprod.app.log import Log, drawn, open_log
 from mlprod.app.monitor import monitor
-from mlprod.app.watch import (
+from mlprod.watch import (
     SUMS,
     Part,
     Watched,
