@@ -155,7 +155,7 @@ def test_the_document_outlives_the_rows_and_has_a_bound(tmp_path, serve):
     with closing(open_log(served.log.path, "flights")) as log, log:
         log.execute("update findings set document = '{\"news\": 1}'")
     refused = served.client.get("/monitor")
-    assert refused.status_code == 503 and "run mlprod monitor again" in refused.json["detail"]
+    assert refused.status_code == 503 and "let the monitor run again" in refused.json["detail"]
     assert len(judge_now(served)["periods"]) == 1
     with closing(open_log(served.log.path, "flights")) as log, log:
         log.execute("update findings set document = ?", (" " * LARGEST + "{}",))

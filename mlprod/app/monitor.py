@@ -28,7 +28,7 @@ LARGEST = 2**18  # characters of a document
 
 
 class Document(msgspec.Struct):
-    "What `mlprod monitor` found about a version."
+    "What the monitor has found about a version."
 
     version: str
     headline: str
@@ -52,7 +52,7 @@ def read_document(log: sqlite3.Connection, version: str) -> Document | None:
         return found and msgspec.json.decode(found[0], type=Document)
     except ValueError:
         text = "expected what this release of the app reads, got something else"
-        raise LogError(f"findings about {version}: {text}: run mlprod monitor again") from None
+        raise LogError(f"findings about {version}: {text}: let the monitor run again") from None
 
 # %% ../../nbs/09d_monitor.ipynb #mon00016
 PERIOD = {"day": 1, "week": 7, "month": 31}  # days
