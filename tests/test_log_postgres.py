@@ -15,7 +15,7 @@ import time
 from contextlib import closing, suppress
 
 import pytest
-from make_artifacts import fetch, make_artifact, serving
+from make_artifacts import ROOT, fetch, make_artifact, serving
 from test_faults_log import (
     ARTIFACT,
     lines_of,
@@ -25,9 +25,14 @@ from test_faults_log import (
     wait_until,
 )
 
-from mlprod.app.log import STEPS, LogError
+from mlprod.app.log import STEPS, LogError, first_id
 from mlprod.app.model import load_artifact, read_pointer
+from mlprod.app.rows import check_rows
+from mlprod.contract import read_contract
+from mlprod.experiment import read_experiment, start_experiment, stop_experiment
 from mlprod.generate import generate_app
+from mlprod.labelled import read_store, store_labelled
+from mlprod.labels import request_labels
 from mlprod.monitor import judge_log
 from mlprod.service import promote
 from postgres import need_server
@@ -312,6 +317,29 @@ def test_a_copy_of_a_moved_log_is_refused(tmp_path, url):
     assert count_all(url) == (3, 0, 0)
     with closing(sqlite3.connect(other)) as log:
         assert log.execute("select count(*) from moved_predictions").fetchone() == (5,)
+
+
+def test_every_command_reads_a_log_in_a_database(app, url, tmp_path):
+    "Labelled rows, rows to label and an experiment: as from a file."
+    folder, contract = app / "artifacts", read_contract(ROOT / "data" / "flights" / "contract.yaml")
+    artifact = load_artifact(folder / read_pointer(folder))
+    (other,) = {path.name for path in folder.iterdir() if path.is_dir()} - {artifact.version}
+    start_experiment(folder, other, "shadow", name="spring", now=lambda: 1e9)
+    rows = check_rows([artifact.example] * 40, artifact.features)
+    with logging_to(url, clock=lambda: 1e9 + 60) as log:
+        predictions, _ = artifact.predict(rows, first_id(1e9 + 60))
+        shadow, _ = load_artifact(folder / other).predict(rows, first_id(1e9 + 60))
+        for each in shadow:
+            each.version = other
+        log.write(artifact, predictions, rows, 100, shadow)
+    log.label("flights", [(each.id, "late") for each in predictions[:15]])
+    reading = read_experiment(folder, url)
+    stop_experiment(folder)
+    assert reading.table["rows"].tolist() == [40, 40] and set(reading.table["labelled"]) == {15}
+    assert store_labelled(tmp_path, contract, log=url) == 15
+    assert len(read_store(tmp_path / "new", contract, log=url)) == 15
+    table = request_labels(url, artifact, 5, tmp_path / "rows.csv")
+    assert len(table) and set(table["id"]) <= {each.id for each in predictions[15:]}
 
 
 def test_the_lesson_shows_the_same_with_a_database(root, url, monkeypatch, capsys):
