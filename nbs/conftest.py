@@ -8,11 +8,17 @@ The kernels that nbval starts see what those of `mlprod run` see, and nothing el
 """
 
 import os
+import sys
 import tempfile
+from pathlib import Path
 
 import pytest
+from jupyter_client.provisioning import local_provisioner
 
 from mlprod.system import child_environment
+
+sys.path.append(str(Path(__file__).parent.parent / "tests"))
+import kernels  # noqa: E402
 
 holder = tempfile.TemporaryDirectory()  # IPython's settings: none; it goes away with this process
 chosen = child_environment(IPYTHONDIR=holder.name)
@@ -20,6 +26,8 @@ for name in set(os.environ) - set(chosen):
     if not name.startswith("PYTEST"):
         del os.environ[name]
 os.environ.update(chosen)
+if hasattr(os, "fork"):
+    local_provisioner.launch_kernel = kernels.launch_kernel
 
 
 def pytest_collection_modifyitems(items):
