@@ -60,6 +60,7 @@ def fork_kernels() -> None:
     "Fork a kernel for each line that comes, and answer with its number."
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     os.environ["JPY_PARENT_PID"] = str(os.getpid())  # both are read at import
+    sys.modules["debugpy"] = None  # a quarter of what is left of a start
     del sys.path[0]  # this folder
     for name in HEAVY:
         import_module(name)
