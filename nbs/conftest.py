@@ -4,7 +4,8 @@ nbdev keeps execution counts out of the notebooks, so that diffs show what someb
 takes a cell without a count for one that was never run: it would refuse its outputs, and would not
 notice where a silent cell starts to print.
 
-The kernels that nbval starts see what those of `mlprod run` see, and nothing else.
+The kernels that nbval starts see what those of `mlprod run` see, and nothing else. A process that
+compares many lessons forks them: tests/kernels.py.
 """
 
 import os
@@ -17,17 +18,20 @@ from jupyter_client.provisioning import local_provisioner
 
 from mlprod.system import child_environment
 
-sys.path.append(str(Path(__file__).parent.parent / "tests"))
-import kernels  # noqa: E402
-
 holder = tempfile.TemporaryDirectory()  # IPython's settings: none; it goes away with this process
 chosen = child_environment(IPYTHONDIR=holder.name)
 for name in set(os.environ) - set(chosen):
     if not name.startswith("PYTEST"):
         del os.environ[name]
 os.environ.update(chosen)
-if hasattr(os, "fork"):
-    local_provisioner.launch_kernel = kernels.launch_kernel
+
+
+def pytest_configure(config):
+    if hasattr(config, "workerinput") and hasattr(os, "fork"):
+        sys.path.append(str(Path(__file__).parent.parent / "tests"))
+        from kernels import launch_kernel
+
+        local_provisioner.launch_kernel = launch_kernel
 
 
 def pytest_collection_modifyitems(items):

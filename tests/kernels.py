@@ -4,13 +4,13 @@ It imports and nothing else, so that a kernel finds no state: neither a module o
 of a model's. Where there is no fork, kernels start as they do elsewhere.
 """
 
+import atexit
 import json
 import os
 import runpy
-import signal
 import subprocess
 import sys
-from contextlib import suppress
+import threading
 from functools import cache
 from importlib import import_module
 
@@ -30,34 +30,46 @@ class Forked:
         self.pid, self.returncode = pid, None
 
     def send_signal(self, number: int) -> None:
-        os.kill(self.pid, number)
+        "Nothing happens where it has ended."
+        if self.poll() is None:
+            os.kill(self.pid, number)
 
     def poll(self) -> int | None:
-        "An exit status once the process has ended; which one, only its parent has seen."
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, 0)
-            return None
-        return 1
+        "The exit status once the process has ended."
+        if self.returncode is None:
+            self.returncode = ask(self.pid)
+        return self.returncode
 
     wait = poll  # called after poll() has found the end
+
+
+LOCK = threading.Lock()  # notebooks may run side by side
 
 
 @cache
 def start_parent() -> subprocess.Popen:
     "Start the process that kernels are forked from."
     command = [sys.executable, __file__]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    parent = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    atexit.register(parent.communicate)  # it ends where its input ends
+    return parent
+
+
+def ask(request: object) -> object:
+    "Send a line to that process, and read its answer."
+    with LOCK:
+        parent = start_parent()
+        print(json.dumps(request), file=parent.stdin, flush=True)
+        return json.loads(parent.stdout.readline())
 
 
 def launch_kernel(cmd: list[str], cwd: str, env: dict[str, str], **_: object) -> Forked:
     "Start a kernel, in the place of jupyter_client's function of this name."
-    parent = start_parent()
-    print(json.dumps([cmd[3:], cwd, env]), file=parent.stdin, flush=True)
-    return Forked(int(parent.stdout.readline()))
+    return Forked(ask([cmd[3:], cwd, env]))
 
 
 def fork_kernels() -> None:
-    "Fork a kernel for each line that comes, and answer with its number."
+    "Fork a kernel for each line with its options; for one with its number, say how it ended."
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     os.environ["JPY_PARENT_PID"] = str(os.getpid())  # both are read at import
     sys.modules["debugpy"] = None  # a quarter of what is left of a start
@@ -65,13 +77,17 @@ def fork_kernels() -> None:
     for name in HEAVY:
         import_module(name)
     sys.modules["pandas"].set_option("display.max_columns", 20)  # what it is in a kernel
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a kernel that has ended
     for line in sys.stdin:
-        if not os.fork():
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        request = json.loads(line)
+        if isinstance(request, int):
+            number, status = os.waitpid(request, os.WNOHANG)
+            answer = os.waitstatus_to_exitcode(status) if number else None
+            print(json.dumps(answer), flush=True)
+        elif not os.fork():
             os.setsid()
             print(os.getpid(), flush=True)
-            return become_kernel(*json.loads(line))
+            become_kernel(*request)
+            return
 
 
 def become_kernel(options: list[str], cwd: str, env: dict[str, str]) -> None:
