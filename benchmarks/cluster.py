@@ -1,7 +1,7 @@
 """From which size does a cluster pay? Measure one machine, then Dask's workers on the same machine.
 
     python benchmarks/cluster.py           # Linux or macOS, with the extra scale; some minutes
-    python benchmarks/cluster.py --write   # and keep the figures, which lesson 15d shows
+    python benchmarks/cluster.py --write   # and keep those of scoring, for lesson 15d
 
 Scoring is counted in CPU seconds: another machine's workers do not share the caller's cores, and a
 busy machine changes seconds more than CPU seconds. Training is counted in seconds, the best of two.
@@ -65,14 +65,13 @@ def make_larger(folder: Path) -> Path:  # of the version
 
 def measure_scoring(client, version: Path, source: Path) -> dict[str, float]:
     "Measure a table's scoring, a row at a time: alone, and what a cluster's parts cost whom."
-    artifact, began, used = load_artifact(version), time.perf_counter(), time.process_time()
+    artifact, used = load_artifact(version), time.process_time()
     n_rows = score_table(artifact, str(source), str(source.with_name("alone"))).read
-    figures = {"alone": time.perf_counter() - began, "alone_cpu": time.process_time() - used}
+    figures = {"alone": time.process_time() - used}
     make = partial(make_parts_on, client, version)
     score_table(artifact, str(source), str(source.with_name("first")), make=make)  # loads artifacts
-    before, began, used = client.run(time.process_time), time.perf_counter(), time.process_time()
+    before, used = client.run(time.process_time), time.process_time()
     score_table(artifact, str(source), str(source.with_name("there")), make=make)
-    figures["cluster"] = time.perf_counter() - began
     figures["feed"] = time.process_time() - used
     figures["work"] = sum(client.run(time.process_time).values()) - sum(before.values())
     pieces = read_parquet(str(source), artifact.features)[1]
@@ -113,10 +112,8 @@ def main() -> None:
         write_tables(folder)
         here = ROOT / "app" / "artifacts"
         trees, more = here / read_pointer(here), make_larger(folder / "larger")
-        began = time.perf_counter()
         with open_cluster("local") as client:
             client.wait_for_workers(os.cpu_count())
-            started = time.perf_counter() - began
             scoring = {
                 name: measure_scoring(client, version, folder / table)
                 for name, version, table in (
@@ -125,15 +122,14 @@ def main() -> None:
                     ("every row different, 800 trees", more, "different.parquet"),
                 )
             }
-    result = {"cores": os.cpu_count(), "load": os.getloadavg()[0], "start": started,
-              "scoring": scoring, "training": measure_training()}  # fmt: skip
-    print(f"{result['cores']} cores, load {result['load']:.1f}; workers after {started:.1f} s\n")
+    result = {"cores": os.cpu_count(), "load": os.getloadavg()[0], "scoring": scoring}
+    print(f"{result['cores']} cores, load {result['load']:.1f}\n")
     print("| a row, CPU µs | alone | caller | workers | bytes |\n|---|---|---|---|---|")
     for name, line in scoring.items():
-        figures = [f"{1e6 * line[key]:.2f}" for key in ("alone_cpu", "feed", "work")]
+        figures = [f"{1e6 * line[key]:.2f}" for key in ("alone", "feed", "work")]
         print("|", " | ".join([name, *figures, f"{line['bytes']:.0f}"]), "|")
     print("\n| rows | tuned alone, s | in two processes | on two workers |\n|---|---|---|---|")
-    for line in result["training"]:
+    for line in measure_training():
         figures = [f"{line[key]:.1f}" for key in ("alone", "processes", "cluster")]
         print("|", " | ".join([f"{line['rows']:,}", *figures]), "|")
     if options.write:

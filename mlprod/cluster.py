@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MODULES', 'LIBRARIES', 'LOADED', 'LOOK', 'PATIENCE', 'AGAIN', 'CONNECT', 'ClusterError', 'identify_code', 'Order',
-           'load_sent', 'make_there', 'await_part', 'make_parts_on', 'open_cluster', 'name_dashboard', 'Costs',
-           'estimate_run', 'share_work']
+           'load_sent', 'make_there', 'find_stuck', 'await_part', 'make_parts_on', 'open_cluster', 'name_dashboard',
+           'Costs', 'estimate_run', 'share_work']
 
 # %% ../nbs/15d_cluster.ipynb #cl150005
 import hashlib
@@ -14,7 +14,8 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache, partial
+from functools import partial
+from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 from secrets import token_hex
@@ -33,12 +34,11 @@ class ClusterError(ValueError):
     "A cluster does not do the work; what it has finished stays, so a next run goes on."
 
 
-@cache
 def identify_code() -> tuple[str, ...]:
     "Name what a part's bytes depend on in this process: our modules and the libraries."
-    folder, digest = Path(__file__).parent, hashlib.sha256()
+    digest = hashlib.sha256()
     for name in MODULES:
-        digest.update((folder / name).read_bytes())
+        digest.update(resources.files("mlprod").joinpath(name).read_bytes())
     versions = [f"{name} {version(name)}" for name in LIBRARIES]
     return (f"mlprod {digest.hexdigest()[:12]}", *versions)
 
@@ -69,7 +69,7 @@ def make_there(order: Order, piece: Piece, contents: dict[str, bytes]) -> Part:
     "Make a part, in a worker; raises ClusterError where memory or the right code is missing."
     for expected, got in zip(order.code, identify_code(), strict=True):
         if got != expected:
-            raise ClusterError(f"expected {expected}, got {got}: install the same there")
+            raise ClusterError(f"expected {expected}, got {got}: install the same")
     try:
         artifact = load_sent(order.version, contents)
         return make_part(order.task._replace(artifact=artifact), piece)
@@ -79,11 +79,24 @@ def make_there(order: Order, piece: Piece, contents: dict[str, bytes]) -> Part:
         raise
 
 # %% ../nbs/15d_cluster.ipynb #cl150017
-LOOK, PATIENCE = 5.0, 60.0  # seconds: between two looks at the workers; until none is too few
+LOOK, PATIENCE = 5.0, 60.0  # seconds: between two looks at the workers; with none at work on a part
 AGAIN = "finished parts stay: run it again when that is mended"
 
 
-def await_part(client: Any, name: str, future: Any) -> Part:  # name: of the part
+def find_stuck(client: Any, key: str) -> str:  # key: of what is waited for; why it does not come
+    "Say why nobody is at work on something: empty where somebody is, or will be."
+    workers = client.scheduler_info()["workers"]
+    able = {name for name, worker in workers.items() if worker["status"] == "running"}
+    at = {name for name, keys in client.processing().items() if key in keys}
+    if able and (not at or at & able):
+        return ""
+    if not workers:
+        return "no worker is left"
+    name = min(at or workers)
+    return f"{name} is paused for lack of memory ({workers[name]['memory_limit'] / 1e6:,.0f} MB)"
+
+
+def await_part(client: Any, future: Any) -> Part:
     "Wait for a part; raises ClusterError where it does not come."
     from distributed import CancelledError, KilledWorker
 
@@ -93,21 +106,17 @@ def await_part(client: Any, name: str, future: Any) -> Part:  # name: of the par
             try:
                 return future.result(timeout=LOOK)
             except TimeoutError:
-                workers = client.scheduler_info()["workers"].values()
-            at_work = any(worker["status"] == "running" for worker in workers)
-            waited = 0.0 if at_work else waited + LOOK
+                reason = find_stuck(client, future.key)
+            waited = waited + LOOK if reason else 0.0
             if waited >= PATIENCE:
-                got = "paused for lack of memory" if workers else "gone"
-                expected = f"expected a worker at work, all are {got} for {waited:.0f} s"
-                raise ClusterError(f"{name}: {expected}; {AGAIN}")
+                raise ClusterError(reason)
     except KilledWorker as error:
         died, last = error.allowed_failures + 1, error.last_worker
-        memory = f"often for lack of memory ({last.memory_limit / 1e6:,.0f} MB at {last.address})"
-        got = f"{died} died over it, {memory}"
-        raise ClusterError(f"{name}: expected a worker to score it, {got}; {AGAIN}") from None
+        limit = f"{last.memory_limit / 1e6:,.0f} MB"
+        reason = f"{died} workers died over it, often for lack of memory ({limit})"
+        raise ClusterError(f"{reason}, the last one {last.address}") from None
     except (OSError, CancelledError) as error:
-        reason = "no answer from the scheduler"
-        raise ClusterError(f"{name}: {reason}: {type(error).__name__}; {AGAIN}") from None
+        raise ClusterError(f"no answer from the scheduler: {type(error).__name__}") from None
 
 
 def make_parts_on(
@@ -126,10 +135,9 @@ def make_parts_on(
     def take() -> Part:
         name, future = waiting.popleft()
         try:
-            return await_part(client, name, future)
+            return await_part(client, future)
         except ClusterError as error:
-            at = "" if str(error).startswith(name) else f"{name}: "
-            raise ClusterError(f"{at}{error}") from None
+            raise ClusterError(f"{name}: {error}; {AGAIN}") from None
 
     try:
         for number, piece in enumerate(pieces):

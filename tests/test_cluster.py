@@ -28,7 +28,7 @@ pytestmark = posix
 FOLDER = ARTIFACTS / FLIGHTS.version
 NEEDED = ["__init__.py", "app/__init__.py", "cluster.py", *cluster.MODULES]
 ABSENT = ["sklearn", "skl2onnx", "onnx", "scipy", "joblib", "matplotlib", "nbformat", "pydantic"]
-MEMORY = 330_000_000  # of a worker; with the libraries it needs two thirds of that
+MEMORY = 500_000_000  # of a worker; with the libraries it needs half of that
 
 
 @pytest.fixture(scope="module")
@@ -137,15 +137,17 @@ def test_a_run_goes_on_from_a_clusters_parts(client, delivered, small_parts):  #
     assert str(there.value) == str(here.value)
 
 
-def test_a_worker_without_memory_is_reported_with_its_part(client, tmp_path):
-    "It is ended for it, and the next one as well; then the part is named, and finished ones stay."
+def test_a_worker_without_memory_is_reported_with_its_part(client, tmp_path, monkeypatch):
+    "It is ended for it, as is the next one, or paused: the part is named, and finished ones stay."
+    monkeypatch.setattr(score, "BYTES", 64_000_000)
+    monkeypatch.setattr(cluster, "LOOK", 0.5)
+    monkeypatch.setattr(cluster, "PATIENCE", 3.0)
     source, target = tmp_path / "in.ndjson", tmp_path / "out.parquet"
-    source.write_text(f"{json.dumps(FLIGHTS.example)}\n" * 200_000)
+    source.write_text(f"{json.dumps(FLIGHTS.example)}\n" * 600_000)
     with pytest.raises(ClusterError) as caught:
         score_table(FLIGHTS, str(source), str(target), make=partial(make_parts_on, client, FOLDER))
-    expected = "in.ndjson: piece 1 of [0-9,]+ records: expected a worker to score it, 2 died"
-    assert re.search(expected, str(caught.value)), caught.value
-    assert "often for lack of memory (330 MB at tcp://127.0.0.1:" in str(caught.value)
+    assert re.search("in.ndjson: piece 1 of [0-9,]+ records: ", str(caught.value)), caught.value
+    assert "for lack of memory (500 MB)" in str(caught.value)
     assert [path.name for path in tmp_path.glob(".*")] == [".out.parquet.parts"]
 
 
