@@ -19,12 +19,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mlprod.app.drift import make_reference
 from mlprod.app.model import load_artifact, read_pointer
 from mlprod.choose import tune_model
 from mlprod.cluster import make_parts_on, open_cluster, share_work
 from mlprod.contract import read_contract
 from mlprod.data import read_rows, split_rows
+from mlprod.drift import make_reference
 from mlprod.frames import encode_frame
 from mlprod.gate import judge_model
 from mlprod.package import save_artifact, to_json
