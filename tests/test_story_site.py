@@ -41,7 +41,7 @@ FOLD = re.compile(r'<details class="answer">.*?</details>', re.DOTALL)
 KINDS = ("index", "recommendation", "dashboard", "case-study", "card", "proof", "made", "search",
          "lessons/index", "lessons/05a_worth", "lessons/monitoring", "api/index",
          "api/mlprod.evaluate")
-LESSONS = ("05a_worth", "11_monitor", "12c_replay", "18_run")  # `make site` builds all of them
+LESSONS = ("05a_worth", "11b_monitor", "12c_replay", "18_run")  # `make site` builds all of them
 
 
 @pytest.fixture(scope="session")
