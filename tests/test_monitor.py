@@ -25,6 +25,7 @@ from mlprod.watch import (
     estimate,
     find_broken,
     judge,
+    judge_data,
     measure,
     merge_days,
     observe,
@@ -304,6 +305,20 @@ def test_an_hour_never_seen_is_found_with_twenty_rows():
     assert broken(reference, hours[:20]) == []
     reference["columns"][0]["part"] = "month"
     assert broken(reference, shifted) == []
+
+
+def test_a_finding_names_few_columns_and_says_how_many_there_are():
+    "Where all 800 columns are missing, the document still fits and can be read."
+    random = np.random.default_rng(0)
+    reference = reference_of(random.random(9000))
+    column, score = reference["columns"]
+    reference["columns"] = [column | {"name": f"x{place}"} for place in range(800)] + [score]
+    gone = [600, *[0] * (len(column["counts"]) - 1)]
+    counts = np.array([*gone * 800, 0, 0, 600, 0])
+    day = Part("2024-01-01", "2024-01-01", True, 600, 0, counts, np.zeros((1, len(SUMS))), None)
+    found = judge_data(Watched(reference, [], None, False, [day]))
+    assert found.state == "alarm" and found.text.endswith("; and 788 more")
+    assert len(found.columns) == 12 and len(found.next) < 200
 
 
 def scored(random, n, bins=50):
