@@ -54,6 +54,7 @@ LESSONS = {  # the notebook's name → where on the road it is; add a line for a
     "15a_batch": "app",
     "15b_parts": "app",
     "15c_database": "app",
+    "15d_cluster": "app",
     "16_story": WHOLE,
     "17_your_data": "contract",
     "18_run": WHOLE,
