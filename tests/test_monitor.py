@@ -3,6 +3,7 @@
 import json
 import re
 from contextlib import closing
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,8 +16,11 @@ from ruamel.yaml import YAML
 from sklearn.metrics import brier_score_loss, mean_absolute_error, roc_auc_score
 
 from mlprod.app.app import create_app
-from mlprod.app.log import Log, drawn, open_log
+from mlprod.app.log import Log, Request, drawn, first_id, open_log, write_queue
+from mlprod.app.model import load_artifact, read_pointer
 from mlprod.app.monitor import LARGEST, monitor
+from mlprod.app.rows import check_rows, encode_rows
+from mlprod.drift import count_rows, make_reference, pick_scores
 from mlprod.monitor import judge_log
 from mlprod.watch import (
     SUMS,
@@ -252,6 +256,27 @@ def test_labels_that_are_chosen_are_no_sample(tmp_path, serve):
     with closing(open_log(served.log.path, "flights")) as log, log:
         log.execute("update about set chosen = 1")
     assert labelled() == len(mine)
+
+
+def test_what_is_personal_is_neither_logged_nor_needed(tmp_path):
+    "The log lacks the column, the reference too; the others are counted as they were scored."
+    folder = tmp_path / "artifacts"
+    _, rows = make_artifact("flights", folder)
+    artifact = load_artifact(folder / read_pointer(folder))
+    columns = artifact.contract["columns"]
+    columns = columns | {"origin": columns["origin"] | {"personal": True}}
+    contract = artifact.contract | {"columns": columns}
+    listed = check_rows(to_json_rows(rows.head(300), artifact.features), artifact.features)
+    matrix, _ = encode_rows(listed, artifact.features)
+    reference = make_reference(matrix, artifact.score(matrix), contract)
+    shy = replace(artifact, contract=contract, reference=reference)
+    predictions, scores = shy.predict(listed, first_id(MONDAY))
+    with closing(open_log(tmp_path / "log.sqlite", "flights")) as log:
+        write_queue(log, [Request(MONDAY, shy, predictions, listed, 0, [])])
+        assert "origin" not in log.execute("select row from predictions").fetchone()[0]
+        (day,) = read_watched(log, shy).days
+    assert "origin" not in [column["name"] for column in reference["columns"]]
+    assert (day.counts == count_rows(reference, matrix, pick_scores(scores))).all()
 
 
 def reference_of(values, part="", known=None):
