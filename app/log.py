@@ -34,7 +34,7 @@ create table if not exists about (project text primary key);
 create table shadows (        -- what another version would have answered
     id text primary key, version text not null, score real not null, decision text not null
 ) without rowid;
-create table findings (       -- what `mlprod monitor` found, as JSON
+create table findings (       -- what the monitor has found, as JSON
     version text primary key, document text not null
 ) without rowid;
 alter table about add column chosen integer not null default 0;

@@ -1,4 +1,4 @@
-"""Show what the monitor found: whether all is well, which of the three it is, and when somebody looked."""
+"""Show what the monitor found, as a page and for Prometheus, and how old it is."""
 
 import math
 import re
@@ -20,7 +20,7 @@ LARGEST = 2**18  # characters of a document
 
 
 class Document(msgspec.Struct):
-    "What `mlprod monitor` found about a version."
+    "What the monitor has found about a version."
 
     version: str
     headline: str
@@ -44,7 +44,7 @@ def read_document(log: sqlite3.Connection, version: str) -> Document | None:
         return found and msgspec.json.decode(found[0], type=Document)
     except ValueError:
         text = "expected what this release of the app reads, got something else"
-        raise LogError(f"findings about {version}: {text}: run mlprod monitor again") from None
+        raise LogError(f"findings about {version}: {text}: let the monitor run again") from None
 
 
 PERIOD = {"day": 1, "week": 7, "month": 31}  # days
@@ -56,9 +56,7 @@ def check_age(document: Document, now: float) -> Document:  # now: seconds since
     if now - document.at <= 2 * 86_400 * PERIOD[document.watch]:
         return document
     findings = [finding | {"state": "unknown", "since": ""} for finding in document.findings]
-    return msgspec.structs.replace(
-        document, state="unknown", headline=TOO_OLD, findings=findings
-    )
+    return msgspec.structs.replace(document, state="unknown", headline=TOO_OLD, findings=findings)
 
 
 def find_document() -> Document:
@@ -114,7 +112,7 @@ def show_monitor() -> Response:
             latency=latency,
         )  # fmt: skip
     else:
-        response = json_response(msgspec.to_builtins(document))
+        response = json_response(document)
     response.vary.add("Accept")
     return response
 

@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from scipy import stats
 
-from .app.log import LogError, drawn, open_log
+from .app.log import LogError, drawn, first_id, open_log
 from .app.model import Artifact
 from .app.rows import Features, encode_rows, read_features, split_feature
 from .drift import compare, count_bins, count_rows, find_drift, split_counts
@@ -177,10 +177,13 @@ def read_lines(
     return Answers(matrix, np.array(scores), np.array(decisions), np.array(truths, float))
 
 
-def read_watched(log: sqlite3.Connection, artifact: Artifact) -> Watched | None:
-    "Count what the log has of a version; None where that has answered nothing."
+def read_watched(
+    log: sqlite3.Connection, artifact: Artifact, since: float = 0.0
+) -> Watched | None:  # since: seconds since 1970
+    "Count what a version has answered since a moment, by the log; None where it is nothing."
     (chosen,) = log.execute("select chosen from about").fetchone()
-    zone, logged, days, last = zone_of(artifact.contract), keep_logged(artifact), {}, ""
+    zone, logged, days = zone_of(artifact.contract), keep_logged(artifact), {}
+    last = first_id(since)
     while lines := log.execute(LINES, (artifact.version, last, CHUNK)).fetchall():
         last = lines[-1][0]
         for day, some in groupby(lines, lambda line: day_of(line[1], zone)):

@@ -162,6 +162,28 @@ def test_the_document_outlives_the_rows_and_has_a_bound(tmp_path, serve):
     assert "Not judged yet" in served.client.get("/monitor", headers=BROWSER).text
 
 
+def test_an_alarm_keeps_its_first_day_when_the_log_has_forgotten_it(tmp_path, serve):
+    "It began with rows that are no longer there; one that ended in between begins anew."
+    _, rows = make_artifact("flights", tmp_path / "artifacts")
+    served = serve(tmp_path / "artifacts")
+    listed = to_json_rows(rows.head(60), served.service.in_service.artifact().features)
+    spoilt = [row | {"distance": 5900} for row in listed]
+
+    def answer_days(rows, days):
+        for _ in range(days):
+            answer(served, rows)
+            served.now[0] += DAY
+        found = judge_now(served)["findings"][0]
+        with closing(open_log(served.log.path, "flights")) as log, log:
+            log.execute("delete from predictions where at < ?", (served.now[0] - 3 * DAY,))
+        return found["state"], found["since"]
+
+    assert answer_days(spoilt, 9) == ("alarm", "2014-03-10")
+    assert answer_days(spoilt, 2) == ("alarm", "2014-03-10")
+    assert answer_days(listed, 2) == ("well", "")
+    assert answer_days(spoilt, 1) == ("alarm", "2014-03-23")
+
+
 def test_several_labels_are_watched(tmp_path, serve):
     "Accuracy by labels; drift is unknown and says that the training rows are too few."
     _, rows = make_artifact("penguins", tmp_path / "artifacts")
