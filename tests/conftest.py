@@ -1,7 +1,7 @@
 """What every test shares. Warnings are errors: pyproject.toml says so."""
 
-import os
 import signal
+import sys
 from pathlib import Path
 
 import kernels
@@ -26,7 +26,7 @@ def root() -> Path:
 def forked_kernels():
     "Kernels that start in no time, for a module that is about something else."
     with pytest.MonkeyPatch.context() as patch:
-        if hasattr(os, "fork"):
+        if sys.platform.startswith("linux"):
             patch.setattr(local_provisioner, "launch_kernel", kernels.launch_kernel)
         yield
 
