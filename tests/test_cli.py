@@ -227,7 +227,7 @@ def add_line(project, last="summary.write_text(f'AUC 0.65 on {days} days\\n')"):
         project,
         "18_run.ipynb",
         "contract = 'x'\ndays = 5\nartifacts = '../artifacts'\napp = '../app'\n"
-        "seconds = 180\noverride = ''",
+        "seconds = 180\njobs = 1\ncluster = ''\noverride = ''",
         "from pathlib import Path\n"
         "from mlprod.contract import read_contract\n"
         "project = read_contract(Path(contract)).project\n"
