@@ -35,7 +35,8 @@ from .leaks import find_leaks
 from .service import try_lock
 from .standards import from_odcs
 from .start import Brief, Profile, choose_cut, draft_contract, find_todos
-from .start import find_reason, guess_labels, is_amount, profile_column, text_of
+from .start import find_personal, find_reason, guess_labels, is_amount
+from .start import profile_column, text_of
 from .tables import Options, Source, Table, find_kind, open_excel
 from .tables import open_parquet, open_sql, open_text, read_table
 from .write import sync_folder, write_aside
@@ -175,7 +176,9 @@ def escape(text: str) -> str:
 def describe_column(name: str, profile: Profile, kind: str) -> str:
     "Describe a column for the README: a line of its table."
     seen = [escape(text_of(each)) for each in list(profile.counts or [])[:3]]
-    if profile.kind in ("number", "moment") and profile.filled:
+    if find_personal(profile):
+        seen = ["perhaps personal"]
+    elif profile.kind in ("number", "moment") and profile.filled:
         seen = [f"{escape(str(profile.low))} to {escape(str(profile.high))}"]
     missing = profile.rows - profile.filled
     return f"| {escape(name)} | {kind} | {', '.join(seen)[:100]} | {missing:,} |"

@@ -400,7 +400,8 @@ TAKEN = {
     ),
     "rare labels left out": ("t.csv", lines("5,maybe"), {"rare": "drop"}, labels("no", "yes")),
     "rare labels merged": (
-        "t.csv", lines("5,maybe"), {"rare": "merge"}, labels("other", "no", "yes")
+        "t.csv", lines(*["5,maybe", "5,perhaps"] * 3), {"rare": "merge"},
+        labels("other", "no", "yes"),
     ),
     "an amount": (
         "t.csv", lines(header="y,b"), {"task": "amount"},
