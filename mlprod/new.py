@@ -349,7 +349,8 @@ def describe_project(project: Project, origin: str) -> list[str]:
     todos = [line.partition(":")[0] for line in find_todos(project.folder / "contract.yaml")]
     if todos:
         lines.append(f"asks      {len(todos)} TODOs in {contract}: {', '.join(todos[:8])}")
-    return [*lines, f"next      mlprod run --contract {contract}"]
+    then = "answer them, then " * bool(todos)
+    return [*lines, f"next      {then}mlprod run --contract {contract}"]
 
 # %% ../nbs/workshop/new.ipynb #new00022
 MARKS = {"tab": "\t", "comma": ",", "semicolon": ";", "bar": "|"}

@@ -111,8 +111,7 @@ def plan_files(
         f"Built on the template mlprod, copyright {template}, under the Apache License 2.0.\n"
     )
     log = f"# Changelog\n\n## 0.1.0\n\n- {contract.title}: the first version.\n"
-    lessons = {} if contract.project == "flights" else move_example(root)
-    return lessons | {
+    return {
         root / "settings.ini": changed.encode(),
         root / "NOTICE": notice.encode(),
         root / "CHANGELOG.md": log.encode(),
@@ -139,14 +138,15 @@ def own_repository(
     except ArtifactError as error:
         way_out = f"`mlprod run --contract {path.parent.parent.name}/{project}/contract.yaml` first"
         raise OwnError(f"artifacts/{project}: {error}; {way_out}") from None
-    for place, content in files.items():
-        write_aside(place, content)
     flights, app = root / "data" / "flights", root / "app"
+    lessons = {} if project == "flights" else move_example(root)
+    for place, content in (files | lessons).items():
+        write_aside(place, content)
     if project != "flights" and flights.is_dir() and not (flights / "app").exists():
         os.rename(app, flights / "app")
     shutil.rmtree(app / "artifacts", ignore_errors=True)  # of another version
     generate_app(artifacts, app)
-    changed = [*files, app]
+    changed = [*files, *[root / "nbs"] * bool(lessons), app]
     if without_flights:
         shutil.rmtree(flights)
         changed.append(flights)

@@ -434,7 +434,7 @@ def draft_column(
     after = name == brief.target or name in brief.after
     available = "after" if after else "before"
     if note and not after and not brief.yes:
-        available = quote("TODO before or after the decision? Then checked: says why it is no leak")
+        available = quote("TODO before (checked: why it is no leak) or after (no feature)?")
     lines = [f"  {quote(name)}:" + comment(guess.reason and f"no feature: {guess.reason}")]
     meaning = (brief.meaning if name == brief.target else "") or guess.description or name
     lines += [f"    kind: {guess.kind}", f"    description: {quote(clean_label(meaning))}"]

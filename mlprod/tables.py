@@ -6,11 +6,11 @@
 __all__ = ['KINDS', 'MAGIC', 'CHUNK', 'CODES', 'CENTRAL', 'SEPARATORS', 'HEADER_WITHIN', 'BATCH', 'UNCLOSED', 'ROWS', 'MERGED',
            'BLANKS', 'SPACE', 'NO_SYMBOL', 'SYMBOL', 'THOUSANDS', 'MARKS', 'GROUPED', 'NUMBER', 'WHOLE', 'OFFSET',
            'DATE', 'DAYS', 'FORMATS', 'MOST', 'TYPES', 'TableError', 'Options', 'Source', 'find_kind', 'find_encoding',
-           'find_header', 'clean_names', 'refuse_target', 'read_head', 'find_separator', 'open_text', 'read_records',
-           'check_quotes', 'leave_out_headers', 'write_cell', 'make_tables', 'unsurrogate', 'open_excel',
-           'has_merged_rows', 'open_sql', 'iter_closing', 'plain_type', 'open_parquet', 'parse_moments', 'Survey',
-           'fit', 'plain_numbers', 'Way', 'choose_mark', 'choose_format', 'choose_way', 'type_of', 'convert', 'Table',
-           'keep_texts', 'read_kept', 'read_table', 'check_typed']
+           'find_header', 'clean_names', 'refuse_target', 'Header', 'read_header', 'read_head', 'find_separator',
+           'open_text', 'read_records', 'check_quotes', 'leave_out_headers', 'write_cell', 'make_tables', 'unsurrogate',
+           'open_excel', 'cut_blank_end', 'has_merged_rows', 'open_sql', 'plain_type', 'open_parquet', 'parse_moments',
+           'Survey', 'fit', 'plain_numbers', 'Way', 'choose_mark', 'choose_format', 'choose_way', 'type_of', 'convert',
+           'Table', 'keep_texts', 'read_kept', 'read_table', 'check_typed']
 
 # %% ../nbs/workshop/tables.ipynb #tab00002
 import codecs
@@ -23,6 +23,7 @@ import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from difflib import get_close_matches
@@ -206,6 +207,30 @@ def refuse_target(names: list, target: str, where: str, named: bool = True) -> T
         hint = f" (did you mean --target {show(close[0])}?)"
     return TableError(f"{where}: expected a column {show(target)}; got {found or 'none'}{hint}")
 
+class Header(NamedTuple):
+    "What the columns of a text or a sheet are called."
+
+    place: int  # of its record; -1: there is none
+    raw: list[str]  # the names as they stand there
+    names: list[str]  # as a contract takes them
+    notes: list[str]
+
+
+def read_header(records: list[list], target: str, where: str) -> Header:
+    "Read the header; raises TableError where the target is not in it, or is there twice."
+    place, first = find_header(records, target), records[0] if records else []
+    if place is None:
+        raise refuse_target(first, target, where, named=False)
+    raw = [str("" if cell is None else cell).strip() for cell in records[max(place, 0)]]
+    notes = [f"lines above the header left out: {place}"] * (place > 0)
+    if place < 0:
+        raw = [f"column_{number}" for number in range(1, len(first) + 1)]
+        notes = [f"no header: columns are called column_1 to column_{len(raw)}"]
+    names, renamed = clean_names(raw)
+    if raw.count(target) > 1:
+        raise TableError(f"{where}: expected one column {show(target)}; got several")
+    return Header(place, raw, names, notes + renamed)
+
 # %% ../nbs/workshop/tables.ipynb #tab00016
 BATCH = 16_000_000  # bytes of text that become a table at once
 UNCLOSED = "expected a quote that closes; got separators and line breaks behind it"
@@ -251,34 +276,26 @@ def open_text(path: Path, options: Options) -> Source:
     records = read_head(head, separator, whole)
     if not records:
         raise TableError(f"{path}: expected lines of a table; got none (is a quote open?)")
-    place = find_header(records, options.target)
-    if place is None:
-        if any("\n" in text and separator in text for text in records[0]):
-            raise TableError(f"{path}: line 1: {UNCLOSED}")
-        raise refuse_target(records[0], options.target, str(path), named=False)
+    if any("\n" in text and separator in text for text in records[0]):
+        raise TableError(f"{path}: line 1: {UNCLOSED}")
     said = encoding
     if not options.encoding and not encoding.startswith("utf"):
         word = re.search(r"\w*[^\x00-\x7f]\w*", head)
         seen = f' by "{word[0]}"' if word else ""
         said = f"{encoding} (guessed{seen}; --encoding says otherwise)"
-    notes = [f"text in {said}, separated by {SEPARATORS.get(separator, show(separator))}s"]
-    header = records[place] if place >= 0 else [f"column_{n + 1}" for n in range(len(records[0]))]
-    raw = [text.strip() for text in header]
-    names, renamed = clean_names(raw)
-    if header.count(options.target) > 1:
-        raise TableError(f"{path}: expected one column {show(options.target)}; got several")
-    if place < 0:
-        notes.append(f"no header: columns are called column_1 to column_{len(names)}")
-    if place > 0:
-        notes.append(f"lines above the header left out: {place}")
+    header = read_header(records, options.target, str(path))
+    mark = SEPARATORS.get(separator, show(separator))
+    notes = [f"text in {said}, separated by {mark}s", *header.notes]
     lines = csv.reader(io.StringIO(head, newline=""), delimiter=separator)
-    for _ in islice(filter(None, lines), place + 1):
+    for _ in islice(filter(None, lines), header.place + 1):
         pass
 
     def read() -> Iterator[pa.Table]:
-        return read_records(path, encoding, names, raw, separator, lines.line_num)
+        return read_records(
+            path, encoding, header.names, header.raw, separator, lines.line_num
+        )
 
-    return Source(names, read, notes + renamed, raw, separator == ",")
+    return Source(header.names, read, notes, header.raw, separator == ",")
 
 # %% ../nbs/workshop/tables.ipynb #tab00017
 def read_records(
@@ -429,34 +446,32 @@ def open_excel(path: Path, options: Options) -> Source:
         raise TableError(f"--sheet {options.sheet}: expected one of the sheets; got {found}")
     wanted = [options.sheet] if options.sheet else sheets
     fitting = [name for name in wanted if find_header(heads[name], options.target) is not None]
-    if not fitting:
-        first = next(iter(heads[wanted[0]]), [])
-        raise refuse_target(first, options.target, f"{path}: sheet {show(wanted[0])}", named=False)
+    fitting = fitting or wanted[:1]  # whose header is refused
     if len(fitting) > 1:
         found = ", ".join(map(show, fitting))
         raise TableError(f"{path}: expected one sheet with {options.target}; got {found} (--sheet)")
     name, head = fitting[0], heads[fitting[0]]
-    place = find_header(head, options.target)
-    raw = [str("" if cell is None else cell).strip() for cell in head[max(place, 0)]]
-    while raw and not raw[-1]:
-        raw.pop()
-    raw = raw if place >= 0 else [f"column_{n + 1}" for n in range(len(raw))]
-    names, renamed = clean_names(raw)
+    where = f"{path}: sheet {show(name)}"
+    header = read_header([*map(cut_blank_end, head)], options.target, where)
     results, formulas = chain(*head), chain(*islice(rows(name, results=False), HEADER_WITHIN))
     pairs = zip(results, formulas, strict=True)
     if any(one is None and str(other).startswith("=") for one, other in pairs):
         wanted = "expected the results of formulas; got none (open it in Excel and save it)"
-        raise TableError(f"{path}: sheet {show(name)}: {wanted}")
-    notes = [f"sheet {show(name)} of a workbook"]
-    notes += [f"lines above the header left out: {place}"] * (place > 0)
-    if has_merged_rows(path, place + 1):
+        raise TableError(f"{where}: {wanted}")
+    notes = [f"sheet {show(name)} of a workbook", *header.notes]
+    if has_merged_rows(path, header.place + 1):
         notes.append("cells merged over several rows: only the first of them has the value")
 
     def read() -> Iterator[pa.Table]:
-        records = islice(rows(name), place + 1, None)
-        yield from make_tables(records, names, raw, f"{path}: sheet {show(name)}")
+        records = islice(rows(name), header.place + 1, None)
+        yield from make_tables(records, header.names, header.raw, where)
 
-    return Source(names, read, notes + renamed, raw)
+    return Source(header.names, read, notes, header.raw)
+
+
+def cut_blank_end(cells: tuple) -> tuple:
+    "Cut off the blank cells at the end of a record."
+    return next((cells[:n] for n in range(len(cells), 0, -1) if cells[n - 1] is not None), ())
 
 
 def has_merged_rows(path: Path, above: int) -> bool:
@@ -513,7 +528,8 @@ def open_sql(url: str, query: str, options: Options) -> Source:
             text = f"expected rows; the database says {show(reason)}"
             raise TableError(f"{where}: {text}") from None  # the address holds a password
 
-    raw = next(iter_closing(rows()), [])
+    with closing(rows()) as answer:
+        raw = next(answer, [])
     names, renamed = clean_names(raw)
     if not {options.target} & {*raw, *names}:
         raise refuse_target(raw, options.target, "--query")
@@ -522,14 +538,6 @@ def open_sql(url: str, query: str, options: Options) -> Source:
         yield from make_tables(islice(rows(), 1, None), names, raw, "--query")
 
     return Source(names, read, [f"a query of {url.partition('://')[0]}", *renamed], raw)
-
-
-def iter_closing(rows: Iterator) -> Iterator:
-    "Give the first item, and close what it came from."
-    try:
-        yield from islice(rows, 1)
-    finally:
-        rows.close()
 
 # %% ../nbs/workshop/tables.ipynb #tab00024
 def plain_type(kind: pa.DataType) -> pa.DataType | None:
