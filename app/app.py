@@ -99,19 +99,19 @@ def decode_rows(
 
 def try_challenger(
     experiment: Experiment,
-    answers: tuple,  # of the artifact in service: predictions, matrix, scores
+    answers: tuple,  # of the artifact in service: predictions and scores
     rows: list,  # n of them, checked
     request_id: str,
     n_bytes: int,  # of the request
 ) -> tuple[tuple, list[tuple]]:  # answers; for each artifact, what the log has to write
     "Score rows with the challenger too; it answers its share of an A/B test, else nothing."
-    (predictions, matrix, scores), champion = answers, experiment.champion
+    (predictions, scores), champion = answers, experiment.champion
     is_shadow, challenger = experiment.plan.mode == "shadow", experiment.challenger
     for prediction in () if is_shadow else predictions:
         prediction.version = champion.version
-    entry = champion, predictions, rows, n_bytes, matrix, scores
+    entry = champion, predictions, rows, n_bytes
     try:
-        others, *more = challenger.predict(rows, request_id)
+        others, its_scores = challenger.predict(rows, request_id)
         chosen = experiment.choose(rows)
     except Exception as error:  # whatever it is, nobody has to notice
         count_failed(error, request_id)
@@ -122,13 +122,11 @@ def try_challenger(
         return answers, [(*entry, others)]
     pairs = zip(predictions, others, chosen, strict=True)
     merged = [its if is_its else own for own, its, is_its in pairs]
-    entries = []
-    arms = (champion, (matrix, scores), ~chosen), (challenger, more, chosen)
-    for artifact, arrays, mine in arms:
-        some = list(compress(merged, mine)), list(compress(rows, mine))
-        if some[0]:
-            entries.append((artifact, *some, n_bytes, *[each[mine] for each in arrays]))
-    return (merged, matrix, np.where(chosen[:, None], more[1], scores)), entries
+    entries = [
+        (artifact, list(compress(merged, mine)), list(compress(rows, mine)), n_bytes)
+        for artifact, mine in ((champion, ~chosen), (challenger, chosen)) if mine.any()
+    ]  # fmt: skip
+    return (merged, np.where(chosen[:, None], its_scores, scores)), entries
 
 
 class Service:
@@ -149,15 +147,13 @@ class Service:
     ) -> tuple[list[Prediction], np.ndarray]:  # n of them; (n, n_labels) scores, or (n, 1) amounts
         "Predict checked rows from a request of n_bytes, count them, log them."
         answers, experiment = artifact.predict(rows, request_id), self.in_service.experiment
-        predictions, matrix, scores = answers
-        entries = [(artifact, predictions, rows, n_bytes, matrix, scores)]
+        entries = [(artifact, answers[0], rows, n_bytes)]
         if experiment and experiment.champion is artifact:
             answers, entries = try_challenger(experiment, answers, rows, request_id, n_bytes)
-            predictions, _, scores = answers
-        count_rows(predictions)
+        count_rows(answers[0])
         for entry in entries if self.log else ():
             self.log.write(*entry)
-        return predictions, scores
+        return answers
 
     def predict_rows(self, body: bytes | bytearray, request_id: str) -> bytes:
         "Answer a request for predictions; raises HTTP errors, RowsError or ArtifactError."

@@ -8,17 +8,12 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable
 from contextlib import closing
-from datetime import date, datetime, timedelta
 from hashlib import sha256
-from operator import add
 from pathlib import Path
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 import msgspec
-import numpy as np
 
-from drift import count_bins, count_rows
 from model import Artifact
 
 STEPS = (  # that have made the tables; the next one is added at the end
@@ -39,21 +34,8 @@ create table if not exists about (project text primary key);
 create table shadows (        -- what another version would have answered
     id text primary key, version text not null, score real not null, decision text not null
 ) without rowid;
-create table versions (       -- what the counts of a version mean
-    version text primary key, zone text not null, threshold real,
-    labels text not null, reference text not null
-) without rowid;
-create table days (           -- of the predictions of a day in that zone, counted when written
-    day text, version text, first real not null, rows integer not null, acted integer not null,
-    counts blob not null,     -- by the bins of the reference
-    primary key (day, version)
-) without rowid;
-create table outcomes (       -- of the labels of a day's predictions, counted when they come
-    day text, version text, drawn integer, last real not null, rows integer not null,
-    right integer not null, acted integer not null, hits integer not null,
-    squared real not null, absolute real not null, signed real not null,  -- of score minus truth
-    counts blob not null,     -- by score's bin and label
-    primary key (day, version, drawn)
+create table findings (       -- what the monitor has found, as JSON
+    version text primary key, document text not null
 ) without rowid;
 alter table about add column chosen integer not null default 0;
 """,
@@ -116,9 +98,7 @@ class Request(NamedTuple):
     predictions: list
     rows: list
     n_bytes: int  # that it holds while it waits
-    matrix: np.ndarray | None  # (n, n_features)
-    scores: np.ndarray | None  # (n, n_labels)
-    shadow: list | None  # predictions of a challenger
+    shadow: list  # predictions of a challenger, unseen
 
 
 def make_lines(queue: list[Request]) -> list[tuple]:
@@ -146,73 +126,13 @@ def write_shadows(log: sqlite3.Connection, queue: list[Request]) -> None:
     lines = [
         (each.id, each.version, each.score, each.decision)
         for request in queue
-        for each in request.shadow or ()
+        for each in request.shadow
     ]
     log.executemany("insert into shadows values (?, ?, ?, ?)", lines)
 
 
-def zone_of(contract: dict) -> str:
-    "Name the time zone that days are counted in: that of the contract's moments."
-    columns, by = contract["columns"], (contract.get("split") or {}).get("by")
-    zones = [spec.get("timezone") for name, spec in columns.items() if by in (None, name)]
-    return next(filter(None, zones), "UTC")
-
-
-def day_of(at: float, zone: str) -> str:  # at: seconds since 1970; 2013-07-01
-    "Name the day of a moment in a time zone."
-    return datetime.fromtimestamp(at, ZoneInfo(zone)).date().isoformat()
-
-
-MERGED = {"first": min, "last": max}  # all else is added
-
-
-def add_to(log: sqlite3.Connection, table: str, key: dict, more: dict, counts: np.ndarray) -> None:
-    "Add numbers and counts to a line of a table, or make that line."
-    names, where = ", ".join([*more, "counts"]), " and ".join(f"{name} = :{name}" for name in key)
-    found = log.execute(f"select {names} from {table} where {where}", key).fetchone()
-    if found:
-        pairs = zip(more.items(), found, strict=False)
-        more = {name: MERGED.get(name, add)(old, new) for (name, new), old in pairs}
-        counts = counts + np.frombuffer(found[-1], "int64")
-    line = key | more | {"counts": counts.astype("int64").tobytes()}
-    marks = ", ".join(f":{name}" for name in line)
-    news = ", ".join(f"{name} = excluded.{name}" for name in [*more, "counts"])
-    sql = f"insert into {table} ({', '.join(line)}) values ({marks})"
-    log.execute(f"{sql} on conflict ({', '.join(key)}) do update set {news}", line)
-
-
-def add_version(log: sqlite3.Connection, artifact: Artifact) -> None:
-    "Keep what the counts of a version mean."
-    if not log.execute("select 1 from versions where version = ?", (artifact.version,)).fetchone():
-        labels = artifact.contract["target"]["labels"]
-        texts = [msgspec.json.encode(each).decode() for each in (labels, artifact.reference)]
-        line = artifact.version, zone_of(artifact.contract), artifact.threshold, *texts
-        log.execute("insert into versions values (?, ?, ?, ?, ?)", line)
-
-
-def count_lines(log: sqlite3.Connection, queue: list[Request]) -> None:
-    "Count predictions by day and version, in the transaction that writes them."
-    groups = {}
-    for request in queue:
-        if request.rows:
-            day = day_of(request.at, zone_of(request.artifact.contract))
-            groups.setdefault((day, request.artifact.version), []).append(request)
-    for (day, version), requests in groups.items():
-        artifact = requests[0].artifact
-        add_version(log, artifact)
-        more = {
-            "first": min(request.at for request in requests),
-            "rows": sum(len(request.rows) for request in requests),
-            "acted": sum(each.decision == "act" for one in requests for each in one.predictions),
-        }
-        matrix = np.concatenate([request.matrix for request in requests])
-        scores = np.concatenate([request.scores for request in requests])
-        counts = count_rows(artifact.reference, matrix, scores)
-        add_to(log, "days", {"day": day, "version": version}, more, counts)
-
-
 def write_queue(log: sqlite3.Connection, queue: list[Request], again: bool = False) -> None:
-    "Write and count requests, all or none; again: but the first ones that an earlier try wrote."
+    "Write requests, all or none; again: but the first ones that an earlier try wrote."
     sql = "select count(*) = 0 from predictions where id = ?"
     with log:
         if again:
@@ -222,7 +142,6 @@ def write_queue(log: sqlite3.Connection, queue: list[Request], again: bool = Fal
             queue = queue[n_written:]
         write_lines(log, make_lines(queue))
         write_shadows(log, queue)
-        count_lines(log, queue)
 
 
 class UnknownPrediction(LogError):
@@ -243,55 +162,6 @@ def drawn(id: str) -> bool:
     return int.from_bytes(digest[:8]) / 2**64 < 0.1
 
 
-def count_labels(log: sqlite3.Connection, ids: list[str]) -> None:
-    "Count new labels by day and version, in the transaction that writes them."
-    sql = """select at, version, zone, threshold, labels, reference,
-             score, decision, label, labelled_at
-             from predictions join versions using (version) where id = ?"""
-    groups, versions = {}, {}
-    for id in ids:
-        found = log.execute(sql, (id,)).fetchone()
-        if found:  # else it is from before anything was counted
-            at, version, zone, threshold, labels, reference, *line = found
-            if version not in versions:
-                column = msgspec.json.decode(reference)["columns"][-1]
-                edges = np.array(column["edges"], "float32")
-                versions[version] = msgspec.json.decode(labels), edges, threshold is not None
-            groups.setdefault((day_of(at, zone), version, int(drawn(id))), []).append(line)
-    for (day, version, is_drawn), lines in groups.items():
-        key = {"day": day, "version": version, "drawn": is_drawn}
-        add_to(log, "outcomes", key, *sum_outcomes(lines, *versions[version]))
-
-
-def sum_outcomes(
-    lines: list[tuple],  # score, decision, label, labelled_at
-    labels: list[str],  # none where the target is an amount
-    edges: np.ndarray,  # of the score's bins
-    acts: bool,  # whether a decision is to act or to leave, not a label
-) -> tuple[dict, np.ndarray]:  # sums by name; rows by score's bin and label
-    "Sum up what really happened."
-    scores, decisions, found, times = map(np.array, zip(*lines, strict=True))
-    values, places, acted = scores, np.zeros(len(lines), int), (decisions == "act") & acts
-    if labels:
-        places = np.array([labels.index(label) for label in found])
-    truths = (places == len(labels) - 1).astype(float) if labels else found.astype(float)
-    if labels and not acts:  # the score is that of the likeliest label
-        likeliest = np.array([labels.index(decision) for decision in decisions])
-        truths = (likeliest == places).astype(float)
-        values = likeliest if len(labels) > 2 else np.where(likeliest == 1, scores, 1 - scores)
-    errors = scores - truths
-    right = truths if labels and not acts else np.abs(errors) < 0.5
-    sums = {
-        "last": float(times.max()), "rows": len(lines), "right": int(right.sum()),
-        "acted": int(acted.sum()), "hits": int(truths[acted].sum()) if labels else 0,
-        "squared": float((errors**2).sum()), "absolute": float(np.abs(errors).sum()),
-        "signed": float(errors.sum()),
-    }  # fmt: skip
-    values = values.astype("float32")
-    bins = [count_bins(edges, values[places == place]) for place in range(max(1, len(labels)))]
-    return sums, np.stack(bins, axis=1).ravel()
-
-
 def write_labels(
     log: sqlite3.Connection,
     labels: list[tuple[str, str]],  # a prediction's id, and what really happened
@@ -299,11 +169,9 @@ def write_labels(
 ) -> None:
     "Write labels, all or none; raises UnknownPrediction, or LabelConflict if another is there."
     sql = "update predictions set label = ?, labelled_at = ? where id = ? and label is null"
-    new = []
     with log:
         for id, label in labels:
             if log.execute(sql, (label, clock(), id)).rowcount:
-                new.append(id)
                 continue
             found = log.execute("select label from predictions where id = ?", (id,)).fetchone()
             if found is None:
@@ -311,10 +179,6 @@ def write_labels(
             if found[0] != label:
                 text = f"expected {found[0]!r} as before, got {label!r}"
                 raise LabelConflict(f"prediction {id}: {text}")
-        count_labels(log, new)
-
-
-MOST_DAYS, MOST_COUNTED = 400, 2**27  # days that are counted; bytes of their counts
 
 
 def purge_log(
@@ -332,20 +196,6 @@ def purge_log(
         log.execute(f"delete from shadows where id in ({old})", (end, at_most))
         sql = f"delete from predictions where id in ({old})"
         return log.execute(sql, (end, at_most)).rowcount == at_most
-
-
-def purge_days(log: sqlite3.Connection, today: str, most_bytes: int = MOST_COUNTED) -> None:
-    "Delete the counts of the oldest days: those of more than a year, or if there are many."
-    sums = "sum(length(counts)) over (order by day desc, version)"
-    (first,) = log.execute(
-        f"select min(day) from (select day, {sums} as bytes from days) as summed where bytes <= ?",
-        (most_bytes,),
-    ).fetchone()
-    oldest = (date.fromisoformat(today) - timedelta(MOST_DAYS)).isoformat()
-    with log:
-        for table in ("days", "outcomes"):
-            log.execute(f"delete from {table} where day < ?", (max(first or "", oldest),))
-        log.execute("delete from versions where version not in (select version from days)")
 
 
 class Log:
@@ -380,17 +230,12 @@ class Log:
         predictions: list,
         rows: list,
         n_bytes: int,  # of the request
-        matrix: np.ndarray | None = None,  # (n, n_features), of the rows; none for no row
-        scores: np.ndarray | None = None,  # (n, n_labels)
-        shadow: list | None = None,  # predictions of a challenger, unseen
+        shadow: list = (),  # predictions of a challenger, unseen
     ) -> None:
         "Leave predictions to the thread; where too much waits they are lost, and counted."
         # decoded, a number of one digit takes 32 bytes: what waits is more than what was sent
-        n_bytes += 400 + len(rows) * (300 + 32 * len(artifact.features.columns))
-        n_bytes += sum(array.nbytes for array in (matrix, scores) if array is not None)
-        n_bytes += 200 * len(shadow or ())
-        at = self.clock()
-        request = Request(at, artifact, predictions, rows, n_bytes, matrix, scores, shadow)
+        n_bytes += 400 + len(rows) * (300 + 32 * len(artifact.features.columns)) + 200 * len(shadow)
+        request = Request(self.clock(), artifact, predictions, rows, n_bytes, shadow)
         with self._lock:
             if self._waiting + n_bytes <= self.room:
                 self._queue.append(request)
@@ -410,11 +255,6 @@ class Log:
             self.label(project, labels, tries - 1)
         except (sqlite3.Error, LogAway) as error:
             raise LogError(f"the log cannot be written: {error}; send it again") from None
-
-    def choose_labels(self, project: str) -> None:
-        "Note that labels are chosen by the score from now on: only the drawn ids are a sample."
-        with closing(self.open(project)) as log, log:
-            log.execute("update about set chosen = 1")
 
     def close(self) -> None:
         "Write what waits, within a few seconds, and stop."
@@ -474,10 +314,8 @@ class Log:
     def _purge(self) -> None:
         "Delete what is too old or too much: each minute, and each round while there is more."
         if time.monotonic() >= self._purge_at:
-            life, now = self._contract.get("life") or {}, self.clock()
-            before = now - 86_400 * (life.get("keep_days") or 36_500)
-            more = purge_log(self._log, before, self.most_bytes)
-            purge_days(self._log, day_of(now, zone_of(self._contract)))
+            days = (self._contract.get("life") or {}).get("keep_days") or 36_500
+            more = purge_log(self._log, self.clock() - 86_400 * days, self.most_bytes)
             self._purge_at = 0.0 if more else time.monotonic() + 60
 
     def _lose(self, queue: list[Request]) -> None:

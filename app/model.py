@@ -116,7 +116,7 @@ class Artifact:
 
     def predict(
         self, rows: list, request_id: str
-    ) -> tuple[list[Prediction], np.ndarray, np.ndarray]:  # n of them; the matrix; all scores
+    ) -> tuple[list[Prediction], np.ndarray]:  # n of them; (n, n_labels) scores, or (n, 1) amounts
         "Predict rows that were checked, of features.row."
         matrix, unknown = encode_rows(rows, self.features)
         scores = self.score(matrix)
@@ -124,7 +124,7 @@ class Artifact:
         predictions = [Prediction(f"{request_id}-{place}", *pair) for place, pair in pairs]
         for row, column, text, _ in unknown:
             predictions[row - 1].warnings += (f"{column}: {text}",)
-        return predictions, matrix, scores
+        return predictions, scores
 
 
 def start_session(model: bytes) -> onnxruntime.InferenceSession:
@@ -141,7 +141,7 @@ def try_example(artifact: Artifact) -> None:
     if columns != features:
         raise ValueError(f"model.onnx: expected {features} columns, as the contract, got {columns}")
     row = check_rows([artifact.example], artifact.features)
-    scores = artifact.predict(row, "example")[-1]
+    _, scores = artifact.predict(row, "example")
     if artifact.labels:
         expected, fine = "a probability per label", (scores >= 0) & (scores <= 1)
     else:

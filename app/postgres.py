@@ -3,7 +3,7 @@
 import re
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Self
@@ -20,13 +20,10 @@ STORED = """select cast(sum(n_live_tup) * (select coalesce(avg(pg_column_size(sa
     from (select * from predictions order by id limit 100) as sample) as bigint)
     from pg_stat_user_tables where relid = to_regclass('predictions')"""
 RULES = (  # a pattern in SQLite's SQL, and what PostgreSQL calls it
-    (r"(?<!:)\bright\b", '"right"'),  # means a join there
     (r"\?", "%s"),
-    (r":(\w+)", r"%(\1)s"),
     (r" without rowid", ""),
     (r"\btext\b", 'text collate "C"'),  # sorted by its bytes
     (r"\breal\b", "double precision"),
-    (r"\bblob\b", "bytea"),
     (r"begin immediate", "select 1"),  # every transaction is, see BEGIN
     (r"pragma user_version = (\d+)", r"comment on table about is '\1'"),
     (r"pragma user_version", VERSION),
@@ -93,7 +90,7 @@ class Connection:
             with socket.fromfd(number, socket.AF_INET, socket.SOCK_STREAM) as same:
                 same.shutdown(socket.SHUT_RDWR)
 
-    def execute(self, sql: str, values: tuple | dict = ()) -> psycopg.Cursor:
+    def execute(self, sql: str, values: Sequence = ()) -> psycopg.Cursor:
         "Execute a statement."
         return self._run(lambda: self._connection.execute(translate(sql), values or None))
 

@@ -231,6 +231,38 @@ def measure_rules(flights: Flights, seeds: int = 10) -> None:
          f"{every:.3f}, {doubtful:.3f}")  # fmt: skip
 
 
+def read_quarters() -> list[pd.DataFrame]:
+    "Read the rows of the first and of the second quarter of 2023."
+    contract = read_contract(FLIGHTS / "contract.yaml")
+    rows = read_rows(FLIGHTS / "flights-2023.parquet", contract)
+    rows = rows[~np.isnan(take_labels(rows, contract))]
+    local = rows["departs_at"].dt.tz_convert(contract.columns["departs_at"].timezone)
+    return [rows[local.dt.quarter == quarter] for quarter in (1, 2)]
+
+
+def measure_next_quarter(flights: Flights, labels: int = 10_000, seeds: int = 5) -> None:
+    "What labels of one quarter teach about the next one, in a year that training never saw."
+    contract = read_contract(FLIGHTS / "contract.yaml")
+    quarters = read_quarters()
+    first, second = (encode_frame(rows, flights.features)[0] for rows in quarters)
+    was_late, late = (take_labels(rows, contract).astype(int) for rows in quarters)
+    aucs = {"random": [], "margin": []}
+    with limit_threads(len(first)):
+        known = HistGradientBoostingClassifier(random_state=0).fit(flights.train, flights.was_late)
+        scores = known.predict_proba(first)
+        for seed in range(seeds):
+            pool = np.random.default_rng(seed).choice(len(first), 60_000, replace=False)
+            for rule, measured in aucs.items():
+                chosen = pool[choose_places(rule, scores[pool], first[pool], labels, None, seed)]
+                model = HistGradientBoostingClassifier(
+                    max_iter=50, early_stopping=False, random_state=0
+                ).fit(first[chosen], was_late[chosen])
+                measured.append(roc_auc_score(late, model.predict_proba(second)[:, 1]))
+    means = ", ".join(f"{np.mean(each):.3f} ± {np.std(each):.3f}" for each in aucs.values())
+    what = f"{labels:,} labels of 2023Q1 for Q2, AUC: random, least sure"
+    show(what, "0.650, 0.602", means)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=1000, help="experiments; default: 1000")
@@ -239,6 +271,7 @@ def main() -> None:
     measure_comparisons(flights, runs)
     measure_looks(flights, 10 * runs)
     measure_rules(flights)
+    measure_next_quarter(flights)
 
 
 if __name__ == "__main__":

@@ -61,12 +61,11 @@ def measure_folds(
     rows: pd.DataFrame,           # (n_rows, n_columns), train rows
     contract: Contract,
     seed: int,
-    jobs: int = 1,                # how many folds are computed at the same time
 ) -> pd.DataFrame:  # a line for each try; means over the folds, and the choosing metric's worst
     "Measure estimators on the same folds of the same rows."
     rows, matrix, labels, _ = encode_train(rows, contract)
     folds, metric = make_folds(rows, contract, seed), choosing_metric(contract)
-    measured = pd.DataFrame(Parallel(n_jobs=jobs)(
+    measured = pd.DataFrame(Parallel()(
         delayed(measure_fold)(name, make(), matrix, labels, fold, contract)
         for name, make in makers.items() for fold in folds
     ))  # fmt: skip
@@ -81,7 +80,6 @@ def compare_models(
     contract: Contract,
     names: Iterable[str],  # of ESTIMATORS
     seed: int,
-    jobs: int = 1,         # see measure_folds
 ) -> pd.DataFrame:  # a line for each model, the baseline first
     "Measure models and the baseline on the same folds of the same rows."
     features = encode_train(rows.head(1), contract)[-1]
@@ -92,7 +90,7 @@ def compare_models(
     }
     for make in makers.values():
         make()  # an unknown name is refused now, not after minutes of training
-    return measure_folds(makers, rows, contract, seed, jobs)
+    return measure_folds(makers, rows, contract, seed)
 
 
 def find_best(table: pd.DataFrame, contract: Contract) -> str:
@@ -115,7 +113,6 @@ def tune_model(
     contract: Contract,
     grid: dict[str, list],  # parameters to try, see make_estimator
     seed: int,
-    jobs: int = 1,          # see measure_folds
 ) -> tuple[dict[str, Any], pd.DataFrame]:  # the best parameters; a line for each try, best first
     "Try every combination of parameters on the same folds."
     features, metric = encode_train(rows.head(1), contract)[-1], choosing_metric(contract)
@@ -126,7 +123,7 @@ def tune_model(
     }
     for make in makers.values():
         make()  # refuses a misspelt parameter
-    measured = measure_folds(makers, rows, contract, seed, jobs)[[metric, "worst_fold"]]
+    measured = measure_folds(makers, rows, contract, seed)[[metric, "worst_fold"]]
     table = pd.concat([pd.DataFrame(tries), measured.reset_index(drop=True)], axis=1)
     ranked = table.sort_values(metric, ascending=metric == "mae", kind="stable")
     return tries[ranked.index[0]], ranked.reset_index(drop=True)

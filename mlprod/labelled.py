@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['LOGGED', 'TYPES', 'OF_ROW', 'STORE', 'LabelledError', 'make_schema', 'read_day', 'merge_tables', 'store_day',
-           'list_days', 'store_labelled', 'label_contract', 'name_labels', 'read_store', 'require_columns', 'to_rows',
-           'read_known']
+           'list_days', 'read_logged', 'store_labelled', 'label_contract', 'name_labels', 'read_store',
+           'require_columns', 'to_rows', 'read_known']
 
 # %% ../nbs/12a_labelled.ipynb #lab12a04
 import io
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -22,10 +22,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from .app.log import first_id, open_log
+from .app.log import first_id
 from .contract import Contract, column_of
 from .data import read_column, read_rows, take_labels
 from .service import lock_folder
+from .watch import open_existing
 from .write import write_aside
 
 # %% ../nbs/12a_labelled.ipynb #lab12a10
@@ -105,18 +106,29 @@ def list_days(log: sqlite3.Connection) -> list[date]:
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
+def read_logged(
+    folder: Path, contract: Contract, log: str | Path | None
+) -> Iterator[tuple[date, pa.Table]]:
+    "Read the labelled rows of the app's log, day by day; none where the project has no log yet."
+    place = log or folder / "log.sqlite"
+    if log or place.exists():
+        with closing(open_existing(place, contract.project)) as connection:
+            for day in list_days(connection):
+                yield day, read_day(connection, day, contract)
+
+
 def store_labelled(
     folder: str | Path,  # artifacts/<project>, with log.sqlite
     contract: Contract,
     show: Callable[[str], None] = lambda text: None,  # what is being done
+    log: str | Path | None = None,  # of the app, a file or a database; None: log.sqlite there
 ) -> int:  # rows that are new in the store
     "Store the log's labelled rows, each once; a run that was killed is finished by the next one."
     folder, new = Path(folder), 0
-    if not (folder / "log.sqlite").exists():
+    if not folder.is_dir():
         return 0
-    with lock_folder(folder), closing(open_log(folder / "log.sqlite", contract.project)) as log:
-        for day in list_days(log):
-            fresh = read_day(log, day, contract)
+    with lock_folder(folder):
+        for day, fresh in read_logged(folder, contract, log):
             if fresh.num_rows:
                 new += store_day(folder / STORE, day, fresh)
                 show(f"labelled rows of {day.isoformat()}: {new:,} are new")
@@ -153,15 +165,14 @@ def read_store(
     folder: str | Path,  # artifacts/<project>
     contract: Contract,
     until: datetime | None = None,  # labels that came before this moment; None: all
+    log: str | Path | None = None,  # of the app; None: log.sqlite in the folder
 ) -> pd.DataFrame:  # the contract's columns, as label_contract describes them; ids in the index
     "Read the stored rows, and those that are in the log alone; raises LabelledError."
     folder, schema = Path(folder), make_schema(contract)
     tables = [pq.read_table(path) for path in sorted((folder / STORE).glob("*.parquet"))]
     table = pa.concat_tables([schema.empty_table(), *tables], promote_options="default")
-    if (folder / "log.sqlite").exists():
-        with closing(open_log(folder / "log.sqlite", contract.project)) as log:
-            days = [read_day(log, day, contract) for day in list_days(log)]
-        table = merge_tables(table, pa.concat_tables([schema.empty_table(), *days]))
+    days = [fresh for _, fresh in read_logged(folder, contract, log)]
+    table = merge_tables(table, pa.concat_tables([schema.empty_table(), *days]))
     if until is not None:
         table = table.filter(pc.less(table["labelled_at"], until.timestamp()))
     if table.num_rows:
@@ -202,6 +213,7 @@ def read_known(
     contract: Contract,
     folder: str | Path,  # artifacts/<project>
     until: datetime | None = None,  # what was known before this moment; None: all
+    log: str | Path | None = None,  # of the app; None: log.sqlite in the folder
 ) -> pd.DataFrame:  # labelled rows, as label_contract describes them
     "Read every labelled row that is known: the contract's files and the store."
     data, moment = contract.data, contract.split.by
@@ -213,6 +225,6 @@ def read_known(
         if name != data.rows:  # numbers are those of the contract's file; ids are texts
             rows.index = [f"{name} row {number + 1}" for number in rows.index]
         parts.append(rows)
-    parts.append(read_store(folder, contract, until))
+    parts.append(read_store(folder, contract, until, log))
     rows = pd.concat([part for part in parts if len(part)])
     return rows[rows[contract.target.column].notna()]

@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['RULES', 'POOL', 'MOST_ROWS', 'LabelsError', 'measure_margin', 'choose_spread', 'choose_places', 'choose_rule',
-           'choose_rows', 'read_unlabelled', 'keep_logged', 'neutralize', 'request_labels', 'open_existing',
-           'read_labels', 'read_amount', 'add_labels']
+           'choose_rows', 'read_unlabelled', 'neutralize', 'request_labels', 'read_labels', 'read_amount', 'add_labels']
 
 # %% ../nbs/14_labels.ipynb #lab14004
 import csv
@@ -20,11 +19,12 @@ import pandas as pd
 from sklearn.cluster import KMeans
 
 from .app.app import read_label
-from .app.log import drawn, open_log, write_labels
+from .app.log import drawn, write_labels
 from .app.model import Artifact
-from .app.rows import Features, check_rows, encode_rows, read_features, show
+from .app.rows import check_rows, encode_rows, show
 from .contract import mistake
 from .train import limit_threads, prepare_columns
+from .watch import keep_logged, open_existing
 from .write import write_aside
 
 
@@ -125,11 +125,14 @@ def read_unlabelled(
     "Read the newest predictions without a label; raises LabelsError where there is none."
     sql = """select id, row, score, decision from predictions
              where label is null and version = ? order by id desc limit ?"""
-    found = pd.read_sql_query(sql, log, params=(artifact.version, most))
+    lines = log.execute(sql, (artifact.version, most)).fetchall()
+    found = pd.DataFrame(lines, columns=["id", "row", "score", "decision"])
     if not len(found):
         text = "expected predictions without a label; got none"
         raise LabelsError(f"log: {text} of version {artifact.version}")
     features = keep_logged(artifact)
+    if not features.names:
+        raise LabelsError("columns: expected a feature that is not personal; got none")
     rows = [msgspec.json.decode(text) for text in found.pop("row")]
     matrix, _ = encode_rows(check_rows(rows, features), features)
     found = pd.concat([found, pd.DataFrame(rows)], axis=1)
@@ -140,18 +143,6 @@ def read_unlabelled(
         scores = np.column_stack([1 - logged, logged]) if artifact.labels else logged
     return found, scores, prepare_columns(features).fit_transform(matrix)
 
-
-def keep_logged(artifact: Artifact) -> Features:
-    "Leave out the features whose columns the log does not keep, for they are personal."
-    contract = artifact.contract
-    personal = [name for name, column in contract["columns"].items() if column.get("personal")]
-    kept = [
-        name for name in contract["features"]
-        if name not in personal and name.rpartition(".")[0] not in personal
-    ]  # fmt: skip
-    if not kept:
-        raise LabelsError("columns: expected a feature that is not personal; got none")
-    return read_features(contract | {"features": kept})
 
 # %% ../nbs/14_labels.ipynb #lab14029
 def neutralize(value: object) -> object:
@@ -176,7 +167,7 @@ def request_labels(
         raise LabelsError(f"random part: expected a share above 0, up to 1; got {share}")
     if path.exists():
         raise LabelsError(f"{path.name}: expected a new file; got one that may be filled in")
-    with open_existing(log, artifact) as connection:
+    with closing(open_existing(log, artifact.project)) as connection:
         found, scores, prepared = read_unlabelled(connection, artifact)
     rule = rule or choose_rule(artifact)
     ids = found["id"].to_numpy()
@@ -189,12 +180,6 @@ def request_labels(
     write_aside(path, text.encode("utf-8-sig"))  # the mark at its beginning is for Excel
     return table
 
-
-def open_existing(log: str | Path, artifact: Artifact) -> closing:
-    "Open the log of the app; raises LabelsError where there is none."
-    if not Path(log).is_file():
-        raise LabelsError(f"{Path(log).name}: expected the app's log; got none there")
-    return closing(open_log(log, artifact.project))
 
 # %% ../nbs/14_labels.ipynb #lab14031
 def read_labels(
@@ -251,7 +236,7 @@ def add_labels(
     "Add the labels of a file to the log, all or none; raises LabelsError or LogError."
     pairs, empty = read_labels(path, artifact)
     n_drawn = sum(drawn(id) for id, _ in pairs)
-    with open_existing(log, artifact) as connection:
+    with closing(open_existing(log, artifact.project)) as connection:
         if n_drawn < len(pairs):  # from now on only the drawn ids are a sample
             with connection:
                 connection.execute("update about set chosen = 1")

@@ -32,14 +32,13 @@ from .app.rows import show
 from .contract import load_page, read_contract
 from .data import DataError, hash_file, read_rows
 from .leaks import find_leaks
-from .service import try_lock
 from .standards import from_odcs
 from .start import Brief, Profile, choose_cut, draft_contract, find_todos
 from .start import find_personal, find_reason, guess_labels, is_amount
 from .start import profile_column, text_of
 from .tables import Options, Source, Table, find_kind, open_excel
 from .tables import open_parquet, open_sql, open_text, read_table
-from .write import sync_folder, write_aside
+from .write import sync_folder, try_lock, write_aside
 
 # %% ../nbs/workshop/new.ipynb #new00005
 class NewError(ValueError):

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ENDS', 'MANIFEST', 'ENDINGS', 'list_files', 'open_file', 'read_files', 'identify', 'make_head', 'Line', 'write_line',
-           'read_done', 'try_lock', 'open_folder', 'append_line', 'name_part', 'save_part', 'finish_parts', 'open_join',
+           'read_done', 'open_folder', 'append_line', 'name_part', 'save_part', 'finish_parts', 'open_join',
            'give_names', 'require_places', 'score_stream', 'score_parts', 'score_table']
 
 # %% ../nbs/15b_parts.ipynb #pa150005
@@ -16,7 +16,6 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,14 +27,9 @@ import pyarrow.parquet as pq
 from .app.model import Artifact
 from .app.rows import Features
 from .score import ADDED, BYTES, ROWS, Outcome, Part, Piece, ScoreError, Task
-from .score import csv_options, find_kind, make_part, make_schema, naming
-from .score import output_schema, read_csv, read_ndjson, read_parquet, run_ahead
-from .write import open_aside, sync_folder, write_aside
-
-try:
-    import fcntl
-except ImportError:  # Windows locks files by another module
-    import msvcrt
+from .score import csv_options, find_kind, make_parts, make_schema, naming
+from .score import output_schema, read_csv, read_ndjson, read_parquet
+from .write import open_aside, sync_folder, try_lock, write_aside
 
 # %% ../nbs/15b_parts.ipynb #pa150009
 def list_files(source: str) -> list[str]:  # source: a file, a folder, a pattern, or -
@@ -59,7 +53,7 @@ def open_file(file: str, features: Features, live: bool) -> tuple[pa.Schema, Ite
     if kind == "Parquet":
         return read_parquet(file, features)
     if kind == "NDJSON":
-        return make_schema(features), read_ndjson(file, features, live)
+        return make_schema(features), read_ndjson(file, live)
     return read_csv(file, features, "\t" if kind == "TSV" else ",")
 
 
@@ -168,18 +162,6 @@ MANIFEST = "_manifest.jsonl"
 ENDINGS = {"folder": "parquet", "Parquet": "arrow"}  # of parts; of text the format's own
 
 
-def try_lock(file: BinaryIO) -> bool:
-    "Lock a file, if nobody else has; it is unlocked when it is closed, or the process ends."
-    try:
-        if "fcntl" in globals():
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        else:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
-
-
 @contextmanager
 def open_folder(
     target: Path, head: dict
@@ -237,14 +219,14 @@ def finish_parts(
     done: list[Outcome],  # of the finished parts
     pieces: Iterator[Piece],
     task: Task,
+    make: Callable = make_parts,
 ) -> Iterator[Part]:
     "Make the parts that are not finished; all of them, in order."
     kind = find_kind(task.target)
     for number, (counts, piece) in enumerate(zip(done, pieces, strict=False)):
         content, _ = name_part(folder, number, kind)
         yield Part(content.read_bytes(), b"", counts, piece.share)
-    parts = run_ahead(partial(make_part, task), pieces)
-    for number, part in enumerate(parts, start=len(done)):
+    for number, part in enumerate(make(task, pieces), start=len(done)):
         with naming(task.target):
             save_part(folder, manifest, number, part, kind)
         yield part
@@ -307,14 +289,14 @@ def require_places(source: str, files: list[str], targets: list[str]) -> None:
 
 
 def score_stream(
-    task: Task, pieces: Iterator[Piece], rejects: str | None, head: bytes, live: bool
+    task: Task, parts: Iterator[Part], rejects: str | None, head: bytes
 ) -> Iterator[Part]:
-    "Score pieces to standard output, as they come."
+    "Write parts to standard output, as they come."
     with ExitStack() as stack:
         refused = stack.enter_context(open_aside(Path(rejects))) if rejects else io.BytesIO()
         refused.write(head)
         file = stack.enter_context(open(1, "wb", closefd=False))
-        for part in run_ahead(partial(make_part, task), pieces, 1 if live else 3):
+        for part in parts:
             with naming(task.target):
                 file.write(part.content)
                 file.flush()
@@ -328,6 +310,7 @@ def score_parts(
     pieces: Iterator[Piece],
     rejects: str | None,
     names: bytes,  # of the rejected records' columns
+    make: Callable,
 ) -> Iterator[Part]:
     "Score pieces into a file or a folder, part by part."
     target, kind, head = Path(task.target), find_kind(task.target), make_head(files, task)
@@ -343,7 +326,7 @@ def score_parts(
         schema = output_schema(task.schema, "file" if names.startswith(b"file,") else "")
         with naming(task.target):
             append = stack.enter_context(open_join(folder / "joined", kind, schema))
-        for part in finish_parts(folder, manifest, done, pieces, task):
+        for part in finish_parts(folder, manifest, done, pieces, task, make):
             with naming(task.target):
                 append(part.content)
             yield part
@@ -358,6 +341,7 @@ def score_table(
     target: str,  # a file, a folder for Parquet, or - for NDJSON on standard output
     rejects: str | None = None,  # name of a CSV file; None: stop at the first bad record
     show: Callable[[int, float], None] = lambda read, share: None,  # part by part
+    make: Callable = make_parts,  # of a task and its pieces
 ) -> Outcome:
     "Score a table; raises ScoreError, and then leaves no output under its name."
     files = list_files(source)
@@ -377,9 +361,10 @@ def score_table(
     task = Task(artifact, schema, target, rejects is not None)
     names = b"file," * several + b"record,column,reason,text\n"
     if target == "-":
-        parts = score_stream(task, pieces, rejects, names, live)
+        made = make_parts(task, pieces, 1) if live else make(task, pieces)
+        parts = score_stream(task, made, rejects, names)
     else:
-        parts = score_parts(task, files, pieces, rejects, names)
+        parts = score_parts(task, files, pieces, rejects, names, make)
     total = Outcome(0, 0, 0, 0)
     for part in parts:
         total = Outcome(*map(sum, zip(total, part.counts, strict=True)))

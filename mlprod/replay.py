@@ -26,10 +26,10 @@ import numpy as np
 import pandas as pd
 
 from .app.app import create_app
-from .app.drift import make_reference
+from .drift import make_reference
 from .app.log import open_log
+from .app.model import load_artifact
 from .app.rows import read_features
-from .app.watch import judge, merge_days, read_watched
 from .choose import GRIDS, candidates_for, compare_models, find_best, tune_model
 from .contract import Contract, mistake, read_contract
 from .data import read_rows, split_rows, take_labels, units_of
@@ -37,6 +37,7 @@ from .evaluate import rank_scores, select_top
 from .frames import encode_frame, to_json_rows
 from .gate import judge_model
 from .labelled import store_labelled
+from .monitor import judge_log
 from .package import save_artifact, to_json
 from .report import evaluate_model
 from .retrain import RetrainError, add_up, compare_sums, hash_rows, number_units
@@ -221,19 +222,16 @@ def wait_for(log: sqlite3.Connection, id: str) -> None:
     raise ReplayError(f"prediction {id}: expected it in the log within ten seconds; got none")
 
 
-def watch(folder: Path, contract: Contract, today: date, last_id: str) -> list[Event]:
-    "Ask the log for alarms about the version in service, once it holds the last prediction."
-    life = contract.life.model_dump(mode="json")
+def watch(folder: Path, contract: Contract, today: date, last_id: str, now: float) -> list[Event]:
+    "Judge the version in service by the log, once that holds the last prediction; list alarms."
     with closing(open_log(folder / "log.sqlite", contract.project)) as log:
         wait_for(log, last_id)
-        watched = read_watched(log, read_pointer(folder)["version"])
-    if watched is None:  # it has not answered yet
-        return []
-    periods = merge_days(watched.days, life["watch"], today.isoformat())
-    findings = judge(watched, periods, life)
+    artifact = load_artifact(folder / read_pointer(folder)["version"])
+    findings = judge_log(folder / "log.sqlite", artifact, now).findings
     return [
-        Event(today.isoformat(), each.kind, each.text) for each in findings if each.state == "alarm"
-    ]
+        Event(today.isoformat(), each["kind"], each["text"])
+        for each in findings if each["state"] == "alarm"
+    ]  # fmt: skip
 
 # %% ../nbs/12c_replay.ipynb #lab12c20
 LATE = 3  # days until a label arrives
@@ -303,7 +301,7 @@ def walk_through(
                 walk.events += retrain_now(path, folder, day, zone, clock, show)
             walk_day(client, walk, day, groups[day], words, contract, clock)
             if last is None or day.isocalendar()[:2] != last.isocalendar()[:2]:  # a week is over
-                walk.events += watch(folder, contract, day, walk.last_id)
+                walk.events += watch(folder, contract, day, walk.last_id, clock())
                 show(f"{day.isoformat()}: {len(walk.scores):,} of {len(live):,} rows")
             last = day
     return walk

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .app.drift import make_reference
+from .drift import make_reference
 from .app.model import Artifact, load_artifact
 from .choose import record_run
 from .contract import Contract, Slices, read_contract
@@ -399,6 +399,7 @@ def retrain(
     override: str = "",  # why the challenger serves although it has not passed
     show: Callable[[str], None] = lambda text: None,  # what is being done
     now: Callable[[], float] = time.time,
+    log: str | Path | None = None,  # of the app; None: log.sqlite in the folder
 ) -> Retrained:
     "Train a challenger, judge it on rows that neither has seen; it serves if it passes."
     contract, folder = read_contract(path), Path(folder)
@@ -411,9 +412,9 @@ def retrain(
     champion = load_champion(folder, contract)
     if life.store_labelled:
         show("storing labelled rows")
-        store_labelled(folder, contract)
+        store_labelled(folder, contract, log=log)
     show("reading labelled rows")
-    rows = read_known(path, contract, folder, until)
+    rows = read_known(path, contract, folder, until, log)
     train, later, known = hold_out(rows, known, champion.contract, champion.report["seed"])
     window_days = window_days or life.window_days
     train = within(train, known, window_days)

@@ -8,7 +8,7 @@ __all__ = ['KINDS', 'ROWS', 'BYTES', 'BLANKS', 'DAY', 'TIME', 'PLAIN', 'UNCLOSED
            'read_moments', 'read_texts', 'decode_texts', 'find_unclosed', 'number_records', 'take_skipped',
            'make_csv_batch', 'read_csv', 'read_rows', 'split_lines', 'encode_lines', 'read_ndjson', 'Answers', 'answer',
            'add_answers', 'output_schema', 'make_schema', 'tabulate', 'to_lines', 'pack', 'csv_options', 'naming',
-           'Outcome', 'Part', 'Task', 'make_part', 'write_problems', 'run_ahead', 'make_progress']
+           'Outcome', 'Part', 'Task', 'make_part', 'write_problems', 'make_parts', 'make_progress']
 
 # %% ../nbs/15a_batch.ipynb #6730af56
 import csv
@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TextIO
+from typing import BinaryIO, NamedTuple, TextIO
 
 import msgspec
 import numpy as np
@@ -69,13 +69,13 @@ class Batch(NamedTuple):
 
 
 class Piece(NamedTuple):
-    "Records as they were read: a call encodes them, whenever somebody has the time."
+    "Records as they were read: a call encodes them, whenever and wherever somebody has the time."
 
     file: str  # they come from
     label: str  # the file's name in the output; empty where there is only one
     n: int  # of them, as the reader counts
     share: float  # of the input that has been read, these included; 0 where nobody knows
-    encode: Callable[[], Batch]
+    encode: Callable[[Features], Batch]
 
 # %% ../nbs/15a_batch.ipynb #977182dc
 def encode_good(
@@ -140,7 +140,7 @@ def read_parquet(path: str, features: Features) -> tuple[pa.Schema, Iterator[Pie
         for records in file.iter_batches(ROWS, columns=names):
             table = pa.Table.from_batches([records]).cast(schema)
             numbers = np.arange(first, first := first + len(table))
-            encode = partial(encode_table, table, numbers, features)
+            encode = partial(encode_table, table, numbers)
             yield Piece(path, "", len(table), (first - 1) / n_rows, encode)
 
     return schema, read()
@@ -239,9 +239,9 @@ def take_skipped(skipped: list[Problem], before: float) -> list[Problem]:
 def make_csv_batch(
     records: pa.RecordBatch,  # n records, of bytes
     numbers: np.ndarray,  # (n,) of them in the input
-    features: Features,
     mark: str,  # between values
     ragged: list[Problem],  # records of another length between them, which were skipped
+    features: Features,
 ) -> Batch:
     "Decode records of a CSV file and read them; raises ScoreError for an open quote."
     texts, frame, found = {}, {}, []
@@ -288,7 +288,7 @@ def read_csv(path: str, features: Features, mark: str) -> tuple[pa.Schema, Itera
             ragged = take_skipped(skipped, numbers[-1] if len(numbers) else np.inf)
             before, last = last, max([last, *numbers[-1:], *[each.row for each in ragged]])
             if last > before:
-                encode = partial(make_csv_batch, records, numbers, features, mark, ragged)
+                encode = partial(make_csv_batch, records, numbers, mark, ragged)
                 yield Piece(path, "", int(last - before), file.tell() / size, encode)
 
     return schema, read()
@@ -300,11 +300,10 @@ ANY = msgspec.json.Decoder()
 def read_rows(
     lines: list[bytes],  # n of them
     features: Features,
-    decoder: msgspec.json.Decoder,  # of one row
 ) -> tuple[list[bool], np.ndarray, list[Problem], list[Problem]]:
     "Read lines of NDJSON as the app reads the rows of a request; the result is as of encode_good."
     try:
-        rows = list(map(decoder.decode, lines))
+        rows = list(map(msgspec.json.Decoder(features.row).decode, lines))
         return [True] * len(lines), *encode_rows(rows, features), []
     except (ValueError, RecursionError):  # not JSON, not UTF-8, or not a row
         rows, good, problems = [], [], []
@@ -332,19 +331,17 @@ def split_lines(file: BinaryIO, live: bool) -> Iterator[list[bytes]]:
     yield [rest] if rest and not rest.isspace() else []
 
 
-def encode_lines(
-    lines: list[bytes], numbers: np.ndarray, features: Features, decoder: msgspec.json.Decoder
-) -> Batch:
+def encode_lines(lines: list[bytes], numbers: np.ndarray, features: Features) -> Batch:
     "Encode lines of NDJSON, and number what is wrong as the input does."
-    good, matrix, unknown, problems = read_rows(lines, features, decoder)
+    good, matrix, unknown, problems = read_rows(lines, features)
     problems = [each._replace(row=int(numbers[each.row - 1])) for each in problems]
     kept = [line for line, is_good in zip(lines, good, strict=True) if is_good]
     return Batch(numbers[np.array(good, "bool")], kept, matrix, unknown, problems)
 
 
-def read_ndjson(path: str, features: Features, live: bool) -> Iterator[Piece]:
+def read_ndjson(path: str, live: bool) -> Iterator[Piece]:
     "Read a file of NDJSON, or standard input; raises ScoreError for a line that does not end."
-    decoder, first, is_file = msgspec.json.Decoder(features.row), 1, path != "-"
+    first, is_file = 1, path != "-"
     size = Path(path).stat().st_size if is_file else 0
     with open(path if is_file else 0, "rb", closefd=is_file) as file:
         for lines in filter(None, split_lines(file, live)):
@@ -352,7 +349,7 @@ def read_ndjson(path: str, features: Features, live: bool) -> Iterator[Piece]:
                 lines[0] = lines[0].removeprefix(b"\xef\xbb\xbf")  # a byte order mark
             numbers = np.arange(first, first := first + len(lines))
             share = file.tell() / size if size else 0
-            encode = partial(encode_lines, lines, numbers, features, decoder)
+            encode = partial(encode_lines, lines, numbers)
             yield Piece(path, "", len(lines), share, encode)
 
 # %% ../nbs/15a_batch.ipynb #08ab0761
@@ -469,6 +466,8 @@ def naming(name: str, last: int = 0) -> Iterator[None]:  # last: number of the r
         raise ScoreError(f"{name}: expected a file, got none there") from None
     except ScoreError as error:
         raise ScoreError(f"{name}: {error}") from None
+    except MemoryError:  # Arrow's is an ArrowException, too
+        raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         text = f"expected {find_kind(name)}, got: {str(error).splitlines()[0]}"
         text = UNCLOSED if "straddling" in text else text  # a value longer than a block
@@ -505,7 +504,7 @@ class Task(NamedTuple):
 def make_part(task: Task, piece: Piece) -> Part:
     "Encode and score a piece; raises ScoreError for a bad record that may not be left out."
     with naming(piece.file):
-        batch = piece.encode()
+        batch = piece.encode(task.artifact.features)
         if batch.problems and not task.rejects:
             row, column, text, _ = min(batch.problems)
             place = f"record {row}: {column}" if column else f"record {row}"
@@ -532,16 +531,16 @@ def write_problems(problems: list[Problem], label: str = "") -> bytes:
     return text.getvalue().encode()
 
 # %% ../nbs/15a_batch.ipynb #bd8ee994
-def run_ahead(
-    call: Callable[[Any], Any],  # for an item
-    items: Iterator,
+def make_parts(
+    task: Task,
+    pieces: Iterator[Piece],
     most: int = 3,  # under way at once
-) -> Iterator:  # results, in the items' order
-    "Call a function for each item, in two threads and ahead of whoever wants the results."
+) -> Iterator[Part]:  # in the pieces' order
+    "Make parts of pieces, in two threads and ahead of whoever wants them."
     waiting = deque()
     with ThreadPoolExecutor(2) as pool:
-        for item in items:
-            waiting.append(pool.submit(call, item))
+        for piece in pieces:
+            waiting.append(pool.submit(make_part, task, piece))
             if len(waiting) == most:
                 yield waiting.popleft().result()
         while waiting:

@@ -4,13 +4,17 @@ nbdev keeps execution counts out of the notebooks, so that diffs show what someb
 takes a cell without a count for one that was never run: it would refuse its outputs, and would not
 notice where a silent cell starts to print.
 
-The kernels that nbval starts see what those of `mlprod run` see, and nothing else.
+The kernels that nbval starts see what those of `mlprod run` see, and nothing else. A process that
+compares many lessons forks them: tests/kernels.py.
 """
 
 import os
+import sys
 import tempfile
+from pathlib import Path
 
 import pytest
+from jupyter_client.provisioning import local_provisioner
 
 from mlprod.system import child_environment
 
@@ -20,6 +24,14 @@ for name in set(os.environ) - set(chosen):
     if not name.startswith("PYTEST"):
         del os.environ[name]
 os.environ.update(chosen)
+
+
+def pytest_configure(config):
+    if hasattr(config, "workerinput") and hasattr(os, "fork"):
+        sys.path.append(str(Path(__file__).parent.parent / "tests"))
+        from kernels import launch_kernel
+
+        local_provisioner.launch_kernel = launch_kernel
 
 
 def pytest_collection_modifyitems(items):

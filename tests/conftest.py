@@ -1,9 +1,12 @@
 """What every test shares. Warnings are errors: pyproject.toml says so."""
 
+import os
 import signal
 from pathlib import Path
 
 import pytest
+from jupyter_client.provisioning import local_provisioner
+from kernels import launch_kernel
 
 # A job in a script's background ignores these two, and the programs that we start would inherit it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -16,3 +19,10 @@ if hasattr(signal, "SIGQUIT"):  # not on Windows
 def root() -> Path:
     "The repository's folder."
     return Path(__file__).parent.parent
+
+
+@pytest.fixture
+def forked_kernels(monkeypatch) -> None:
+    "Kernels that start in no time, where it does not matter how they end."
+    if hasattr(os, "fork"):
+        monkeypatch.setattr(local_provisioner, "launch_kernel", launch_kernel)

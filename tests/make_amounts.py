@@ -11,10 +11,10 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 
-from mlprod.app.drift import make_reference
 from mlprod.app.model import FILES, POINTER
 from mlprod.app.rows import read_features
 from mlprod.contract import read_contract
+from mlprod.drift import make_reference
 from mlprod.frames import encode_frame
 
 

@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from mlprod.app.drift import make_reference
 from mlprod.contract import read_contract
 from mlprod.data import hash_file, read_rows, split_rows
+from mlprod.drift import make_reference
 from mlprod.frames import encode_frame
 from mlprod.gate import judge_model
 from mlprod.package import save_artifact

@@ -10,10 +10,10 @@ import pandas as pd
 from make_amounts import sign
 from projects import write_amounts, write_project
 
-from mlprod.app.drift import make_reference
 from mlprod.app.rows import read_features
 from mlprod.contract import read_contract
 from mlprod.data import read_rows, take_labels
+from mlprod.drift import make_reference
 from mlprod.frames import encode_frame
 from mlprod.package import FILES, convert_model, decide, run_model
 from mlprod.train import CLASSIFIERS, REGRESSORS, Trained, fit_estimator, make_estimator

@@ -224,6 +224,7 @@ def main() -> int:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes read what one compiled
     try:
         sys.exit(main())
     except KeyboardInterrupt:

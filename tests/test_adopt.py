@@ -23,6 +23,7 @@ from mlprod.notebook import read_notebook
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "11_holes"
+pytestmark = pytest.mark.usefixtures("forked_kernels")
 BLANK = 'raise NotImplementedError("Exercise 1: yours to write")'
 # The first line is too long for the library, the second too dense.
 MINE = f"""gaps = [one for one in values if one is None{" and one is None" * 5}]

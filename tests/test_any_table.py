@@ -8,7 +8,6 @@ import json
 import re
 import shutil
 import signal
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +18,6 @@ import pytest
 from make_artifacts import fetch, serving, to_json_rows
 from sklearn.datasets import load_breast_cancer
 
-import mlprod.run
 from mlprod.app.model import Artifact, InService
 from mlprod.cli import main
 from mlprod.contract import Contract, read_contract
@@ -86,21 +84,8 @@ def answer_todos(path: Path, answers: dict[str, str]) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def kernel():
-    "One kernel for all lines: importing everything for each takes longer than what they do."
-    with mlprod.run.fresh_kernel() as kernel:
-
-        @contextmanager
-        def lend(stop):
-            yield kernel
-            kernel.connection.stop_channels()
-
-        yield lend
-
-
 @pytest.fixture(scope="module", params=KINDS)
-def made(request, root, kernel):
+def made(request, root):
     "Each table through both commands, its app served."
     name, kind = request.param, KINDS[request.param]()
     table, path = root / f"{name}.csv", root / "data" / name / "contract.yaml"
@@ -108,7 +93,6 @@ def made(request, root, kernel):
     handlers = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        patch.setattr(mlprod.run, "fresh_kernel", kernel)
         words = [] if kind.answers else ["--yes"]
         assert main(["new", str(table), "--target", kind.target, *words]) == 0
         drafted = path.read_text(encoding="utf-8").splitlines()

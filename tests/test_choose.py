@@ -55,15 +55,6 @@ def test_models_are_compared_with_the_baseline_first(project):
         compare_models(train, contract, ["rigde"], 1)
 
 
-def test_several_folds_at_once_give_the_same(tmp_path):
-    "Folds in two processes: the bits do not change."
-    path = projects.write_few(tmp_path)
-    contract = read_contract(path)
-    rows = read_rows(path.with_name("rows.parquet"), contract)
-    one, two = (compare_models(rows, contract, ["logistic"], 1, jobs) for jobs in (1, 2))
-    assert one.equals(two)
-
-
 def test_tuning_returns_parameters_that_train(project):
     "The best of the grid, and every try in the table."
     contract, train = project

@@ -23,6 +23,7 @@ from mlprod.course.lessons import CourseError, start_lesson, work_file
 from mlprod.notebook import write_notebook
 
 NAME = "11_holes"
+pytestmark = pytest.mark.usefixtures("forked_kernels")
 BLANK = 'raise NotImplementedError("Exercise 1: yours to write")'
 RIGHT = "return sum(v is None for v in values) / (len(values) or 1)"
 

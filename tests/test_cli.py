@@ -1,5 +1,6 @@
 """The command line: exit statuses that tell the truth, and one line for every mistake."""
 
+import io
 import json
 import os
 import re
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import closing
+from contextlib import chdir, closing, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import nbformat
@@ -22,7 +23,7 @@ from make_artifacts import make_artifact
 import mlprod
 from mlprod.app.log import open_log, write_lines
 from mlprod.app.model import load_artifact
-from mlprod.cli import COMMANDS, make_parser
+from mlprod.cli import COMMANDS, main, make_parser
 from mlprod.commands.line import plan_run
 from mlprod.consistency import check_contracts, check_library, check_notebooks
 from mlprod.generate import generate_app
@@ -30,6 +31,7 @@ from mlprod.run import CELL_SECONDS
 
 ROOT = Path(mlprod.__file__).resolve().parent.parent
 posix = pytest.mark.skipif(os.name == "nt", reason="signals are a POSIX matter")
+pytestmark = pytest.mark.usefixtures("forked_kernels")
 
 
 def start(*words, cwd, **variables):
@@ -44,9 +46,10 @@ def start(*words, cwd, **variables):
 
 def run(*words, cwd):
     "Run the command line to its end: status, what it printed, what it complained about."
-    process = start(*words, cwd=cwd)
-    out, err = process.communicate(timeout=60)
-    return process.returncode, out, err
+    out, err = io.StringIO(), io.StringIO()
+    with chdir(cwd), redirect_stdout(out), redirect_stderr(err):
+        status = main([*words])
+    return status, out.getvalue(), err.getvalue()
 
 
 SETTINGS = "[DEFAULT]\nversion = 0.0.1\ncontract = data/flights/contract.yaml\n"
@@ -224,7 +227,7 @@ def add_line(project, last="summary.write_text(f'AUC 0.65 on {days} days\\n')"):
         project,
         "18_run.ipynb",
         "contract = 'x'\ndays = 5\nartifacts = '../artifacts'\napp = '../app'\n"
-        "seconds = 180\noverride = ''",
+        "seconds = 180\njobs = 1\ncluster = ''\noverride = ''",
         "from pathlib import Path\n"
         "from mlprod.contract import read_contract\n"
         "project = read_contract(Path(contract)).project\n"

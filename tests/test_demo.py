@@ -217,7 +217,7 @@ def fill(browser, **texts):
 def test_the_form_answers_as_the_app_does(name, demos, browser):
     "Score, decision, bars, or an amount with its interval; nothing is asked of the network."
     artifact = open_demo(browser, demos, name)
-    (answer,), _, scores = artifact.predict(check_rows([artifact.example], artifact.features), "x")
+    (answer,), scores = artifact.predict(check_rows([artifact.example], artifact.features), "x")
     lines = read_answer(browser)
     assert lines[0].lower() == answer.decision.lower()
     if name == "penguins":
@@ -304,7 +304,7 @@ def test_a_file_is_scored_as_the_app_would(demos, projects, browser):
     artifact, project = open_demo(browser, demos, "flights"), projects["flights"]
     good = to_json_rows(project.rows, project.features)
     rows = [dict(good[number % len(good)]) for number in range(2000)]
-    expected, _, _ = artifact.predict(check_rows(rows, artifact.features), "x")
+    expected, _ = artifact.predict(check_rows(rows, artifact.features), "x")
     rows[3]["distance"], rows[5]["carrier"] = "far", "=cmd()"
     answer = score_file(browser, to_csv(rows))
     table = list(csv.DictReader(io.StringIO(answer["content"])))

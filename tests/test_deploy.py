@@ -92,7 +92,7 @@ def example(app):
     (folder,) = (path for path in (app / "artifacts").iterdir() if path.is_dir())
     artifact = load_artifact(folder)
     rows = check_rows([artifact.example], artifact.features)
-    (prediction,), _, _ = artifact.predict(rows, "example")
+    (prediction,), _ = artifact.predict(rows, "example")
     return artifact.example, prediction.score, prediction.decision
 
 

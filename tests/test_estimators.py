@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from functools import cache
 
 import numpy as np
 import pytest
@@ -87,6 +88,13 @@ def fit(estimator, n_labels: int, name: str = "model") -> Trained:
     return Trained(name, estimator, FEATURES, list("xyz")[:n_labels], {}, 1, scores, labels)
 
 
+@cache
+def fit_of_table(name: str, n_labels: int) -> tuple[Trained, bytes]:
+    "A model and what it is converted to: several tests look at the same."
+    model = fit(make_estimator(name, FEATURES, 1, **FEWER.get(name, {})), n_labels, name)
+    return model, convert_model(model)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def one_thread():
     "So few rows are trained faster by one thread than by threads that wait for a busy machine."
@@ -104,8 +112,7 @@ def contract(root):
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_each_estimator_of_the_table_says_the_same_as_onnx(name, n_labels, contract):
     "Scores within 1e-6 and no decision flips, on rows that training did not see."
-    model = fit(make_estimator(name, FEATURES, 1, **FEWER.get(name, {})), n_labels, name)
-    written = convert_model(model)
+    model, written = fit_of_table(name, n_labels)
 
     threshold = choose_threshold(model.held_out[:, 1], 0.1) if n_labels == 2 else None
     agreement = check_parity(model, written, make_matrix(2), threshold, contract)
@@ -132,11 +139,13 @@ def test_each_regressor_says_the_same_as_onnx_alone_and_in_any_batch(name, contr
     model = fit_amounts(name)
     threshold = choose_threshold(model.held_out[:, 0], 0.1)
 
-    agreement = check_parity(model, convert_model(model), make_matrix(2), threshold, contract)
+    written = convert_model(model)
+
+    agreement = check_parity(model, written, make_matrix(2), threshold, contract)
 
     assert agreement.rows == N_ROWS and agreement.flips == 0
     assert agreement.difference < 2e-6
-    assert_same_bits(model, make_matrix(2))
+    assert_same_bits(written, make_matrix(2))
     errors = np.abs(model.score(make_matrix(1))[:, 0] - model.held_out_labels)
     assert errors.mean() < 0.9 * np.abs(model.held_out_labels - model.held_out_labels.mean()).mean()
 
@@ -144,9 +153,9 @@ def test_each_regressor_says_the_same_as_onnx_alone_and_in_any_batch(name, contr
 SIZES = [2, 3, 7, 15, 16, 17, 31, 33, 64, 100, 257, 1000]  # around what vector units hold
 
 
-def assert_same_bits(model: Trained, matrix: np.ndarray) -> None:
+def assert_same_bits(written: bytes, matrix: np.ndarray) -> None:
     "Score the rows in batches of every size, and compare with each row alone."
-    session = open_session(convert_model(model))
+    session = open_session(written)
 
     def score(size: int) -> np.ndarray:
         parts = np.split(matrix, range(size, len(matrix), size))
@@ -162,9 +171,7 @@ def assert_same_bits(model: Trained, matrix: np.ndarray) -> None:
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_a_row_has_the_same_bits_alone_and_in_any_batch(name, n_labels):
     "Whatever order the processor adds in; with missing values and numbers beyond 2^24."
-    model = fit(make_estimator(name, FEATURES, 1, **FEWER.get(name, {})), n_labels, name)
-
-    assert_same_bits(model, make_matrix(2))
+    assert_same_bits(fit_of_table(name, n_labels)[1], make_matrix(2))
 
 
 @pytest.fixture(scope="module", params=["flights", "penguins"])
@@ -185,7 +192,8 @@ def test_the_rows_of_each_project_have_the_same_bits_alone_and_in_any_batch(name
     features, names, matrix, labels, rows = project
     estimator = make_estimator(name, features, 1, **FEWER.get(name, {})).fit(matrix, labels)
 
-    assert_same_bits(Trained(name, estimator, features, names, {}, 1, None, labels), rows)
+    model = Trained(name, estimator, features, names, {}, 1, None, labels)
+    assert_same_bits(convert_model(model), rows)
 
 
 def hash_models() -> str:
@@ -245,7 +253,7 @@ TREES = [
 @pytest.mark.parametrize("name", TREES)
 def test_no_row_changes_sides_one_step_from_any_threshold(name, n_labels):
     "Rows at each threshold, one float32 below and one above, also far beyond 2^24."
-    model = fit(make_estimator(name, FEATURES, 1, **FEWER.get(name, {})), n_labels, name)
+    model, written = fit_of_table(name, n_labels)
     found = zip(*thresholds_of(model.estimator), strict=True)
     places, thresholds = (np.concatenate(each) for each in found)
     assert (thresholds > 2**24).sum() > 50, "the test needs thresholds that float32 cannot hold"
@@ -255,7 +263,7 @@ def test_no_row_changes_sides_one_step_from_any_threshold(name, n_labels):
     rows = make_matrix(3)[np.random.default_rng(4).integers(0, N_ROWS, len(near))]
     rows[np.arange(len(rows)), np.tile(places, 3)] = near
 
-    ours, theirs = model.score(rows), run_model(convert_model(model), rows)
+    ours, theirs = model.score(rows), run_model(written, rows)
 
     assert np.abs(ours - theirs).max() < 1e-6
     first, second = np.sort(ours, axis=1)[:, :-3:-1].T

@@ -9,10 +9,11 @@ import pytest
 from suite import lacks_rows
 
 from mlprod.cli import main
-from mlprod.course.checks import check_answers, share_kernel
+from mlprod.course.checks import check_answers
 from mlprod.course.exercises import (
     blank_answer,
     blank_notebook,
+    find_answers,
     name_check,
     read_lesson,
 )
@@ -75,37 +76,43 @@ def find_solution(lesson, text):
     return told
 
 
-@pytest.fixture(scope="module")
-def kernel():
-    "A kernel that goes from check to check: importing everything for each would take minutes."
-    with share_kernel(ROOT / "nbs"):
-        yield
+@lessons
+def test_an_answer_is_found_in_a_learners_notebook(path):
+    "Written into the blank, ours are what the checks get to see, and nothing else was changed."
+    lesson = read_lesson(path)
+    notebook = blank_notebook(lesson)
+    ours = {exercise.answer.id: exercise.answer.source for exercise in lesson.exercises}
+    for cell in notebook.cells:
+        cell.source = ours.get(cell.id, cell.source)
+
+    found = find_answers(lesson, notebook)
+
+    assert found.sources == {e.number: e.answer.source for e in lesson.exercises}
+    assert not any(found.needs.values()) and found.notes == ()
 
 
 @lessons
-def test_checks_fail_for_the_right_reason(path, kernel):
-    """The blank fails all of them, a wrong answer with the message meant for it.
-
-    Ours, and the first of the wrong ones, are a learner's below.
-    """
+def test_checks_tell_right_from_wrong(path, forked_kernels):
+    "The blank fails all of them, a wrong answer with the message meant for it, and ours none."
     if lacks_rows(path):
         pytest.skip("its rows have been removed")
     lesson, wrong = read_lesson(path), read_wrong_answers(path.stem)
     answers = {}
     for exercise in lesson.exercises:
-        number, others = exercise.number, wrong[exercise.number]
-        assert len(others) >= 2, f"exercise {number}: two wrong answers at least"
-        answers[number] = [blank_answer(exercise.answer.source), *[text for _, text in others[1:]]]
+        ours, others = exercise.answer.source, wrong[exercise.number]
+        assert len(others) >= 2, f"exercise {exercise.number}: two wrong answers at least"
+        answers[exercise.number] = [blank_answer(ours), *[text for _, text in others], ours]
 
     verdicts = check_answers(lesson, answers, ROOT / "nbs")
 
     for exercise in lesson.exercises:
-        blank, *others = verdicts[exercise.number]
+        blank, *others, ours = verdicts[exercise.number]
         place = f"exercise {exercise.number}"
         assert {v.message for v in blank} == {"not answered yet"}, place
-        for (says, _), found in zip(wrong[exercise.number][1:], others, strict=True):
+        for (says, _), found in zip(wrong[exercise.number], others, strict=True):
             messages = [verdict.message for verdict in found if not verdict.passed]
             assert any(says in message for message in messages), (place, says, messages)
+        assert ours and all(verdict.passed for verdict in ours), (place, ours)
 
 
 @pytest.fixture
@@ -131,9 +138,9 @@ def read_verdicts(text):
     return {int(number): word for word, number in found}
 
 
-@lessons
-def test_a_learner_gets_through(path, kernel, learner, capsys):
+def test_a_learner_gets_through(forked_kernels, learner, capsys):
     "One notebook, through the command: blank, then ours, then with one wrong answer each."
+    path = ROOT / "nbs" / "09b_errors.ipynb"
     if lacks_rows(path):
         pytest.skip("its rows have been removed")
     lesson, wrong = read_lesson(path), read_wrong_answers(path.stem)

@@ -15,7 +15,7 @@ from projects import write_series
 from scipy import stats
 
 from mlprod.app.app import create_app
-from mlprod.app.log import first_id, open_log, write_labels, write_lines
+from mlprod.app.log import LogError, first_id, open_log, write_labels, write_lines
 from mlprod.app.model import (
     EXPERIMENT,
     LOOK_AGAIN,
@@ -245,7 +245,7 @@ def test_only_one_experiment_runs(shop, tmp_path):
     start_experiment(folder, challenger, "shadow", name="a")
     with pytest.raises(ExperimentError, match="got one that runs: stop it"):
         start_experiment(folder, challenger, "shadow", name="b")
-    with pytest.raises(ExperimentError, match="expected the app's log; got none there"):
+    with pytest.raises(LogError, match="expected the app's log; got none there"):
         read_experiment(folder, tmp_path / "none.sqlite")
     with pytest.raises(ExperimentError, match="name: expected an experiment that was started"):
         find_page(folder, "c")

@@ -14,13 +14,11 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from datetime import date, timedelta
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 
 import msgspec
-import numpy as np
 import pytest
 from make_artifacts import fetch, serving
 
@@ -30,10 +28,8 @@ from mlprod.app.log import (
     Log,
     LogError,
     UnknownPrediction,
-    add_to,
     first_id,
     open_log,
-    purge_days,
     purge_log,
     write_lines,
 )
@@ -46,23 +42,17 @@ ROW = Row("JFK", 61, "N14228")
 CONTRACT = {
     "project": "toy",
     "columns": {"origin": {}, "age": {"personal": True}, "tail": {}},
-    "target": {"labels": ["on time", "late"]},
     "life": {},
 }
-OUTCOMES = ("last", "rows", "right", "acted", "hits", "squared", "absolute", "signed")
-SCORE = {"name": "score", "place": -1, "ordered": True, "edges": [0, 0.5, 1], "counts": [0] * 5}
 ARTIFACT = SimpleNamespace(
     version="v1",
     contract=CONTRACT,
-    threshold=0.4,
-    reference={"rows": 0, "columns": [SCORE]},
     features=SimpleNamespace(columns=("origin", "age")),
 )
 PROCESS = """
 import sys, time, secrets
 from types import SimpleNamespace
 import msgspec
-import numpy as np
 from mlprod.app.log import Log, first_id
 
 def make_log(place, **settings):
@@ -72,20 +62,15 @@ def make_log(place, **settings):
     return Log(place, **settings)
 
 Row = msgspec.defstruct("Row", [("origin", str)])
-labels = ["on time", "late"]
-contract = {"project": "toy", "columns": {"origin": {}}, "target": {"labels": labels}, "life": {}}
-score = {"name": "score", "place": -1, "ordered": True, "edges": [0, 0.5, 1], "counts": [0] * 5}
-artifact = SimpleNamespace(
-    version="v1", contract=contract, features=SimpleNamespace(columns=("origin",)),
-    threshold=0.4, reference={"rows": 0, "columns": [score]},
-)
+contract = {"project": "toy", "columns": {"origin": {}}, "life": {}}
+features = SimpleNamespace(columns=("origin",))
+artifact = SimpleNamespace(version="v1", contract=contract, features=features)
 
 def answer(log, size):
     request = first_id(time.time()) + secrets.token_hex(4)
     ids = [f"{request}-{n}" for n in range(size)]
     predictions = [SimpleNamespace(id=id, score=0.5, decision="act") for id in ids]
-    arrays = np.zeros((size, 1), "float32"), np.full((size, 2), 0.5, "float32")
-    log.write(artifact, predictions, [Row("JFK")] * size, 20 * size, *arrays)
+    log.write(artifact, predictions, [Row("JFK")] * size, 20 * size)
     return ids[0]
 """
 places = count()
@@ -123,13 +108,6 @@ def predict(size=1):
     return [SimpleNamespace(id=id, score=0.5, decision="act") for id in ids], [ROW] * size
 
 
-def write(log, artifact, predictions, rows, n_bytes):
-    "Leave predictions to a log, with a matrix and scores."
-    scores = [[1 - prediction.score, prediction.score] for prediction in predictions]
-    matrix = np.zeros((len(rows), 2), "float32")
-    log.write(artifact, predictions, rows, n_bytes, matrix, np.array(scores, "float32"))
-
-
 def start(code, *arguments, **pipes):
     "Start a process that has the function answer."
     command = [sys.executable, "-c", PROCESS + textwrap.dedent(code), *map(str, arguments)]
@@ -163,14 +141,6 @@ def lines_of(place, project="toy"):
         return [dict(zip(names, line, strict=True)) for line in found.fetchall()]
 
 
-def counted_in(place):
-    "How many rows the days of a log have, and how many stand in the bins of the score."
-    with closing(open_place(place)) as reader:
-        days = reader.execute("select rows, counts from days").fetchall()
-    counts = [np.frombuffer(blob, "int64").sum() for _, blob in days]
-    return sum(rows for rows, _ in days), sum(counts)
-
-
 def wait_until(holds, seconds=20):
     "Give a thread the time it needs."
     until = time.monotonic() + seconds
@@ -195,7 +165,6 @@ def test_four_processes_at_once_lose_nothing(place):
     ids = [line["id"] for line in lines_of(place)]
     size = sum(1 + request % 40 for request in range(150))
     assert len(ids) == len(set(ids)) == 4 * size
-    assert counted_in(place) == (4 * size, 4 * size), "as many are counted"
 
 
 def test_logs_that_make_the_file_at_the_same_instant_lose_nothing(tmp_path):
@@ -206,7 +175,7 @@ def test_logs_that_make_the_file_at_the_same_instant_lose_nothing(tmp_path):
         def open_at_once(path=path, barrier=barrier):
             barrier.wait()
             with logging_to(path, every=0.001) as log:
-                write(log, ARTIFACT, *predict(), 20)
+                log.write(ARTIFACT, *predict(), 20)
             return log.lost
 
         with ThreadPoolExecutor(6) as threads:
@@ -218,20 +187,20 @@ def test_a_locked_log_holds_nothing_up_and_is_caught_up_with(tmp_path):
     "While another process holds the lock requests go on; what has room waits, the rest is counted."
     path = tmp_path / "log.sqlite"
     open_log(path, "toy").close()
-    with logging_to(path, room=500 * (20 + 400 + 300 + 2 * 32 + 16)) as log:
-        write(log, ARTIFACT, *predict(), 20)
+    with logging_to(path, room=500 * (20 + 400 + 300 + 2 * 32)) as log:
+        log.write(ARTIFACT, *predict(), 20)
         wait_until(lambda: lines_of(path))
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("begin exclusive")
             for _ in range(800):
-                write(log, ARTIFACT, *predict(), 20)
+                log.write(ARTIFACT, *predict(), 20)
             wait_until(lambda: log.problem)
             with pytest.raises(LogError, match="the log cannot be written"):
                 log.label("toy", [("a", "late")])
             assert "locked" in log.problem and log.lost == 300
             other.execute("rollback")
         wait_until(lambda: log.problem is None)
-        write(log, ARTIFACT, *predict(), 20)
+        log.write(ARTIFACT, *predict(), 20)
     ids = [line["id"] for line in lines_of(path)]
     assert log.lost == 300 and len(ids) == len(set(ids)) == 1 + 500 + 1
 
@@ -305,13 +274,13 @@ def test_a_corrupt_log_is_lost_at_once_and_repaired_by_replacing_it(spoil, tmp_p
     path = tmp_path / "log.sqlite"
     spoil(path)
     with logging_to(path) as log:
-        write(log, ARTIFACT, *predict(3), 60)
+        log.write(ARTIFACT, *predict(3), 60)
         wait_until(lambda: log.lost)
         assert log.lost == 3 and log.problem
         with pytest.raises(LogError):
             log.label("toy", [("a", "late")])
         path.rename(tmp_path / "spoilt")
-        write(log, ARTIFACT, *predict(3), 60)
+        log.write(ARTIFACT, *predict(3), 60)
         wait_until(lambda: log.problem is None)
     assert log.lost == 3 and len(lines_of(path)) == 3
 
@@ -321,11 +290,11 @@ def test_a_missing_folder_is_lost_and_each_loss_is_reported(tmp_path):
     losses = []
     with logging_to(tmp_path / "no" / "log.sqlite", on_lost=losses.append) as log:
         for _ in range(20):
-            write(log, ARTIFACT, *predict(2), 40)
+            log.write(ARTIFACT, *predict(2), 40)
         wait_until(lambda: log.lost == 40)
         (tmp_path / "no").mkdir()
-        write(log, ARTIFACT, *predict(), 20)
-    write(log, ARTIFACT, *predict(), 20)  # a request that comes too late
+        log.write(ARTIFACT, *predict(), 20)
+    log.write(ARTIFACT, *predict(), 20)  # a request that comes too late
     assert sum(losses) == log.lost == 41
     assert len(lines_of(tmp_path / "no" / "log.sqlite")) == 1
 
@@ -371,7 +340,7 @@ def test_a_log_belongs_to_one_project(place):
     penguins = SimpleNamespace(**vars(ARTIFACT))
     penguins.contract = CONTRACT | {"project": "penguins", "life": {"keep_days": 10}}
     with logging_to(place) as log:
-        write(log, penguins, *predict(2), 40)
+        log.write(penguins, *predict(2), 40)
         wait_until(lambda: log.lost == 2)
         assert log.problem.endswith(": expected the log of penguins, got that of toy")
         with pytest.raises(LogError, match="expected the log of penguins, got that of toy"):
@@ -382,12 +351,12 @@ def test_a_log_belongs_to_one_project(place):
 def test_what_waits_is_bounded_in_bytes(place):
     "Few large requests are counted like many small ones; one that is too large is lost alone."
     with logging_to(place, every=60, room=1_000_000) as log:
-        write(log, ARTIFACT, *predict(5000), 5)
+        log.write(ARTIFACT, *predict(5000), 5)
         assert log.lost == 5000, "rows take memory, however short their text is"
         for _ in range(10):
-            write(log, ARTIFACT, *predict(1), 300_000)
+            log.write(ARTIFACT, *predict(1), 300_000)
         assert log.lost == 5000 + 7
-        write(log, ARTIFACT, *predict(100), 2_000)
+        log.write(ARTIFACT, *predict(100), 2_000)
     assert log.lost == 5007 and len(lines_of(place)) == 103
 
 
@@ -395,7 +364,7 @@ def test_a_hundred_thousand_rows_at_once_are_written(tmp_path):
     "In one transaction, if there is room for them."
     predictions, rows = predict(100_000)
     with logging_to(tmp_path / "log.sqlite", room=2**26) as log:
-        write(log, ARTIFACT, predictions, rows, 2_000_000)
+        log.write(ARTIFACT, predictions, rows, 2_000_000)
     assert log.lost == 0 and len(lines_of(tmp_path / "log.sqlite")) == 100_000
 
 
@@ -405,7 +374,7 @@ def test_each_row_is_written_or_counted_also_while_the_log_is_closed(place):
 
     def ask():
         while not stop.is_set():
-            write(log, ARTIFACT, *predict(), 20)
+            log.write(ARTIFACT, *predict(), 20)
             next(sent)
             time.sleep(0.0005)
 
@@ -424,9 +393,9 @@ def test_the_thread_outlives_any_mistake(place):
     broken = SimpleNamespace(**vars(ARTIFACT))
     broken.contract = {"project": "toy", "life": {}}
     with logging_to(place) as log:
-        write(log, broken, *predict(3), 60)
+        log.write(broken, *predict(3), 60)
         wait_until(lambda: log.lost == 3)
-        write(log, ARTIFACT, *predict(), 20)
+        log.write(ARTIFACT, *predict(), 20)
     assert log.lost == 3 and len(lines_of(place)) == 1
 
 
@@ -437,7 +406,7 @@ def test_scores_come_back_to_the_bit(place):
         predictions, rows = predict(len(scores))
         for prediction, score in zip(predictions, scores, strict=True):
             prediction.score = score
-        write(log, ARTIFACT, predictions, rows, 100)
+        log.write(ARTIFACT, predictions, rows, 100)
     assert [line["score"] for line in lines_of(place)] == scores
 
 
@@ -446,7 +415,7 @@ def test_only_what_the_contract_allows_is_stored(tmp_path):
     open_log(tmp_path / "log.sqlite", "toy").close()
     with logging_to(tmp_path / "log.sqlite") as log:
         predictions, _ = predict()
-        write(log, ARTIFACT, predictions, [Row("JFK", "born in 1951", "N14228")], 60)
+        log.write(ARTIFACT, predictions, [Row("JFK", "born in 1951", "N14228")], 60)
         wait_until(lambda: lines_of(tmp_path / "log.sqlite"))
         stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert b"JFK" in stored and b"1951" not in stored and b"N14228" not in stored
@@ -481,7 +450,7 @@ def test_too_many_bytes_are_purged_oldest_first(place):
     "The file stops growing, and the newest predictions stay."
     fill(place, range(40_000, 0, -1))
     with logging_to(place, most_bytes=1_000_000) as log:
-        write(log, ARTIFACT, *predict(), 20)
+        log.write(ARTIFACT, *predict(), 20)
         wait_until(lambda: len(lines_of(place)) == 10_001)
     ages = [(time.time() - line["at"]) / 86_400 for line in lines_of(place)]
     assert 9_999 < max(ages) < 10_001
@@ -496,34 +465,8 @@ def test_purging_deletes_the_oldest_first(place):
     assert len(lines_of(place)) == 2
 
 
-def test_counts_are_purged_by_age_and_by_bytes(place):
-    "The oldest days go, with their labels and what their version meant; the newest stay."
-
-    def fill_days(log, days, size):
-        with log:
-            line = {"first": 0.0, "rows": 1, "acted": 0}
-            for number in range(days):
-                day = (date(2024, 1, 1) + timedelta(number)).isoformat()
-                counts = np.zeros(size // 8, "int64")
-                add_to(log, "days", {"day": day, "version": f"v{number}"}, line, counts)
-                key = {"day": day, "version": f"v{number}", "drawn": 0}
-                more = dict.fromkeys(OUTCOMES, 0) | {"last": 0.0}
-                add_to(log, "outcomes", key, more, counts)
-                log.execute(f"insert into versions values ('v{number}', 'UTC', null, '[]', '')")
-
-    with closing(open_place(place)) as log:
-        fill_days(log, 450, 80)
-        purge_days(log, "2025-03-26")  # the last of these days and one more
-        count = [log.execute(f"select count(*) from {table}").fetchone()[0]
-                 for table in ("days", "outcomes", "versions")]  # fmt: skip
-        assert count == [400 - 1 + 1] * 3, count
-        purge_days(log, "2025-03-26", most_bytes=80 * 30)
-        days = [day for (day,) in log.execute("select day from days order by day")]
-        assert len(days) == 30 and days[-1] == "2025-03-25"
-
-
 def test_an_older_log_is_brought_up_to_date(tmp_path):
-    "Its rows and labels stay, new rows are counted; a newer log than ours is refused, untouched."
+    "Its rows and labels stay, and shadows have a table; a newer log is refused, untouched."
     path, at = tmp_path / "log.sqlite", 1_400_000_000.0
     with closing(sqlite3.connect(path)) as log, log:
         log.executescript(STEPS[0])
@@ -533,11 +476,12 @@ def test_an_older_log_is_brought_up_to_date(tmp_path):
         line = f"{first_id(at)}-1", at, "v1", "{}", 0.5, "act", None, None
         log.execute("insert into predictions values (?, ?, ?, ?, ?, ?, ?, ?)", line)
     with logging_to(path) as log:
-        write(log, ARTIFACT, *predict(3), 20)
+        predictions, rows = predict(3)
+        shadow = SimpleNamespace(id=predictions[0].id, version="v2", score=0.25, decision="leave")
+        log.write(ARTIFACT, predictions, rows, 20, [shadow])
         wait_until(lambda: len(lines_of(path)) == 5)
         log.label("toy", [(f"{first_id(at)}-1", "on time")])
     assert [line["label"] for line in lines_of(path)][:2] == ["late", "on time"]
-    assert counted_in(path) == (3, 3)
 
     with closing(sqlite3.connect(path)) as log:
         log.execute("pragma user_version = 99")
@@ -548,14 +492,14 @@ def test_an_older_log_is_brought_up_to_date(tmp_path):
 
 
 def test_the_clock_that_is_given_is_the_only_one(place):
-    "Predictions, their day, labels and the purge go by it."
+    "Predictions, labels and the purge go by it."
     now = [86_400.0 * 365 * 40]  # in 2009
     artifact = SimpleNamespace(**vars(ARTIFACT))
     artifact.contract = CONTRACT | {"life": {"keep_days": 10}}
     open_place(place).close()
     with logging_to(place, clock=lambda: now[0], every=0.01) as log:
         old = [SimpleNamespace(id=f"{first_id(now[0])}-0", score=0.5, decision="act")]
-        write(log, artifact, old, [ROW], 20)
+        log.write(artifact, old, [ROW], 20)
         wait_until(lambda: lines_of(place))
         log.label("toy", [(old[0].id, "late")])
         (line,) = lines_of(place)
@@ -564,22 +508,17 @@ def test_the_clock_that_is_given_is_the_only_one(place):
     with logging_to(place, clock=lambda: now[0], every=0.01) as log:
         log.write(artifact, [], [], 0)
         wait_until(lambda: not lines_of(place))
-    with closing(open_place(place)) as log:
-        assert log.execute("select day, rows from days").fetchall() == [("2009-12-22", 1)]
-        found = log.execute("select day, rows, hits from outcomes").fetchall()
-    assert found == [("2009-12-22", 1, 1)]
 
 
 def test_a_shadow_is_kept_and_purged_with_its_prediction(place):
-    "Unseen by the counts; which version it is stands beside it."
+    "Which version it is stands beside it."
     with logging_to(place) as log:
         (mine,), rows = predict()
         shadow = SimpleNamespace(id=mine.id, version="v2", score=0.25, decision="leave")
-        arrays = np.zeros((1, 2), "float32"), np.full((1, 2), 0.5, "float32")
-        log.write(ARTIFACT, [mine], rows, 20, *arrays, [shadow])
+        log.write(ARTIFACT, [mine], rows, 20, [shadow])
     with closing(open_place(place)) as log:
         found = log.execute("select * from shadows").fetchall()
-        assert found == [(mine.id, "v2", 0.25, "leave")] and counted_in(place) == (1, 1)
+        assert found == [(mine.id, "v2", 0.25, "leave")]
         purge_log(log, time.time() + 60, 2**30)
         assert log.execute("select count(*) from shadows").fetchone() == (0,)
 
@@ -600,7 +539,7 @@ def test_a_label_is_written_once_whoever_reports_it(place):
     "Again is fine, another is a conflict that names both, an unknown id is named; all or none."
     with logging_to(place) as log, logging_to(place) as other:
         (first, second), rows = predict(2)
-        write(log, ARTIFACT, [first, second], rows, 40)
+        log.write(ARTIFACT, [first, second], rows, 40)
         log.label("toy", [(first.id, "late")])
         other.label("toy", [(first.id, "late")])
         with pytest.raises(LabelConflict, match="'late' as before, got 'on time'"):
@@ -659,7 +598,7 @@ def test_a_log_that_is_locked_while_it_is_closed_is_waited_for_and_then_lost(tmp
             timer = threading.Timer(seconds, other.execute, ["rollback"])
             timer.start()
             with logging_to(path) as log:
-                write(log, ARTIFACT, *predict(), 20)
+                log.write(ARTIFACT, *predict(), 20)
             timer.cancel()
             timer.join()
         assert log.lost == lost
@@ -687,7 +626,6 @@ def test_a_process_that_is_killed_leaves_a_log_that_is_whole(tmp_path):
             assert log.execute("pragma integrity_check").fetchone() == ("ok",)
         written = len(lines_of(tmp_path / "log.sqlite"))
         assert written >= 20 * times
-        assert counted_in(tmp_path / "log.sqlite") == (written, written), "both or neither"
 
 
 def test_a_server_that_is_asked_to_stop_writes_what_waits(root, tmp_path):

@@ -13,7 +13,15 @@ from make_artifacts import make_artifact, to_json_rows
 from projects import write_amounts
 from sklearn.metrics import roc_auc_score
 
-from mlprod.app.log import LabelConflict, UnknownPrediction, drawn, first_id, open_log, write_lines
+from mlprod.app.log import (
+    LabelConflict,
+    LogError,
+    UnknownPrediction,
+    drawn,
+    first_id,
+    open_log,
+    write_lines,
+)
 from mlprod.app.model import load_artifact, read_pointer
 from mlprod.app.rows import check_rows, encode_rows
 from mlprod.labels import (
@@ -241,7 +249,7 @@ def test_what_is_no_such_file_is_said(logged, tmp_path):
     for n, share, says in ((0, 0.2, "rows: expected 1 to 1,000"), (5, 0.0, "a share above 0")):
         with pytest.raises(LabelsError, match=says):
             request_labels(log, artifact, n, tmp_path / "new.csv", share=share)
-    with pytest.raises(LabelsError, match="expected the app's log; got none there"):
+    with pytest.raises(LogError, match="expected the app's log; got none there"):
         request_labels(tmp_path / "none.sqlite", artifact, 5, tmp_path / "new.csv")
 
 

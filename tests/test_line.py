@@ -15,6 +15,7 @@ from mlprod.run import NotebookFailed, export_html, run_notebook
 ROOT = Path(__file__).parent.parent
 LINE = ROOT / "nbs" / "18_run.ipynb"
 PENGUINS = ROOT / "data" / "penguins" / "contract.yaml"
+pytestmark = pytest.mark.usefixtures("forked_kernels")  # but for those of two_runs
 
 
 def run_line(contract, folder, **parameters):

@@ -11,28 +11,29 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from contextlib import closing, suppress
 
-import msgspec
-import numpy as np
 import pytest
-from make_artifacts import fetch, make_artifact, serving
+from make_artifacts import ROOT, fetch, make_artifact, serving
 from test_faults_log import (
     ARTIFACT,
-    counted_in,
     lines_of,
     logging_to,
     open_place,
     predict,
     wait_until,
-    write,
 )
 
-from mlprod.app.drift import count_rows
-from mlprod.app.log import STEPS, LogError
+from mlprod.app.log import STEPS, LogError, first_id
 from mlprod.app.model import load_artifact, read_pointer
-from mlprod.app.rows import check_rows, encode_rows
+from mlprod.app.rows import check_rows
+from mlprod.contract import read_contract
+from mlprod.experiment import read_experiment, start_experiment, stop_experiment
 from mlprod.generate import generate_app
+from mlprod.labelled import read_store, store_labelled
+from mlprod.labels import request_labels
+from mlprod.monitor import judge_log
 from mlprod.service import promote
 from postgres import need_server
 
@@ -107,19 +108,8 @@ def read_metric(address, name):
     return float(line.split()[-1])
 
 
-def recount(url, artifact):
-    "The counts of all days, and what the rows that are there give when they are counted again."
-    with closing(open_place(url, artifact.project)) as log:
-        days = log.execute("select rows, counts from days").fetchall()
-        rows = [msgspec.json.decode(row) for (row,) in log.execute("select row from predictions")]
-    matrix, _ = encode_rows(check_rows(rows, artifact.features), artifact.features)
-    again = count_rows(artifact.reference, matrix, artifact.score(matrix))
-    counted = sum(np.frombuffer(counts, "int64") for _, counts in days)
-    return (sum(n for n, _ in days), counted.tolist()), (len(rows), again.tolist())
-
-
 def test_replicas_share_the_log_and_the_version_in_service(app, url):
-    "A label finds its prediction through any of them, counts add up, a promotion reaches all."
+    "A label finds its prediction through any of them; verdicts and promotions reach all."
     folder = app / "artifacts"
     before = read_pointer(folder)
     (after,) = {path.name for path in folder.iterdir() if path.is_dir()} - {before}
@@ -137,10 +127,10 @@ def test_replicas_share_the_log_and_the_version_in_service(app, url):
         )
         assert status == 422 and b"NUL" in answer
         wait_until(lambda: len(lines_of(url, "flights")) == 100)
+        judge_log(url, load_artifact(folder / before), time.time())
         for address in (one, two):
-            assert fetch(f"{address}/monitor")[0] == 200
-        counted, again = recount(url, load_artifact(folder / before))
-        assert counted == again and counted[0] == 100
+            (period,) = json.loads(fetch(f"{address}/monitor")[2])["periods"]
+            assert period["rows"] == 100
 
         promote(folder, after)
         ready = {"status": "ready", "version": after}
@@ -172,27 +162,24 @@ def test_a_server_that_is_away_costs_no_prediction_and_each_lost_row_is_counted(
             server.start()
     n_rows = len(lines_of(url, "flights"))
     assert 0 < gone < lost and n_rows + gone == 10 + lost + 5
-    artifact = load_artifact(app / "artifacts" / read_pointer(app / "artifacts"))
-    counted, again = recount(url, artifact)
-    assert counted == again and counted[0] == n_rows
 
 
 def test_a_commit_whose_answer_is_lost_is_not_written_twice(server, url):
-    "Neither the rows nor their counts; what came meanwhile is written once as well."
+    "What came meanwhile is written once as well."
     open_place(url).close()
     with Relay(server.port) as relay:
         behind = url.replace(f":{server.port}/", f":{relay.server_address[1]}/")
         with logging_to(behind, every=0.2) as log:
-            write(log, ARTIFACT, *predict(3), 60)
+            log.write(ARTIFACT, *predict(3), 60)
             wait_until(lambda: len(lines_of(url)) == 3)
             relay.cut = True
             for _ in range(7):
-                write(log, ARTIFACT, *predict(2), 40)
+                log.write(ARTIFACT, *predict(2), 40)
             wait_until(lambda: relay.cuts)
-            write(log, ARTIFACT, *predict(4), 40)
+            log.write(ARTIFACT, *predict(4), 40)
         relay.shutdown()
     assert relay.cuts == 1 and log.lost == 0 and log.problem is None
-    assert len(lines_of(url)) == 3 + 14 + 4 and counted_in(url) == (21, 21)
+    assert len(lines_of(url)) == 3 + 14 + 4
 
 
 def test_a_server_that_stands_still_is_given_up(server, url, monkeypatch):
@@ -200,14 +187,14 @@ def test_a_server_that_stands_still_is_given_up(server, url, monkeypatch):
     monkeypatch.setattr("mlprod.app.postgres.WORKING", 0.5)
     monkeypatch.setattr("mlprod.app.postgres.CONNECTING", 2)
     with logging_to(url) as log:
-        write(log, ARTIFACT, *predict(), 20)
+        log.write(ARTIFACT, *predict(), 20)
         wait_until(lambda: lines_of(url))
         with server.standing_still():
-            write(log, ARTIFACT, *predict(), 20)
+            log.write(ARTIFACT, *predict(), 20)
             wait_until(lambda: log.problem)
             with pytest.raises(LogError, match="send it again"):
                 log.label("toy", [("a", "late")])
-    assert log.lost == 0 and counted_in(url) == (2, 2)
+    assert log.lost == 0 and len(lines_of(url)) == 2
 
 
 def test_a_newer_log_is_refused_and_an_older_one_brought_up_to_date(url):
@@ -221,8 +208,8 @@ def test_a_newer_log_is_refused_and_an_older_one_brought_up_to_date(url):
         log.execute("insert into about values ('toy')")
         log.execute(translate("pragma user_version = 1"))
     with logging_to(url) as log:
-        write(log, ARTIFACT, *predict(3), 20)
-    assert counted_in(url) == (3, 3)
+        log.write(ARTIFACT, *predict(3), 20)
+    assert len(lines_of(url)) == 3
     with psycopg.connect(url) as log:
         log.execute(translate("pragma user_version = 99"))
     with pytest.raises(LogError, match="expected version 2 or older, got 99: update the app"):
@@ -253,15 +240,14 @@ def fill_file(path, sizes, labels=0):
         for size in sizes:
             predictions, rows = predict(size)
             ids += [each.id for each in predictions]
-            write(log, ARTIFACT, predictions, rows, 20)
+            log.write(ARTIFACT, predictions, rows, 20)
     log.label("toy", [(id, "late") for id in ids[:labels]])
 
 
 def count_all(place):
-    "Predictions, labels, and what stands in the counts of both."
+    "Predictions, labels and documents."
     with closing(open_place(place)) as log:
-        sql = "select (select count(*) from predictions), (select count(label) from predictions), "
-        sql += "(select sum(rows) from days), (select sum(rows) from outcomes)"
+        sql = "select count(*), count(label), (select count(*) from findings) from predictions"
         return log.execute(sql).fetchone()
 
 
@@ -272,25 +258,27 @@ def test_a_log_moves_with_all_that_it_holds_and_may_move_again(tmp_path, url):
     path = tmp_path / "log.sqlite"
     fill_file(path, [3, 4], labels=2)
     before = lines_of(path)
+    with closing(open_place(path)) as log, log:
+        log.execute("insert into findings values ('v1', '{}')")
     with logging_to(path) as old, logging_to(url) as new:
-        write(old, ARTIFACT, *predict(), 20)
+        old.write(ARTIFACT, *predict(), 20)
         wait_until(lambda: len(lines_of(path)) == 8)
-        write(new, ARTIFACT, *predict(2), 20)
+        new.write(ARTIFACT, *predict(2), 20)
         wait_until(lambda: len(lines_of(url)) == 2)
         assert move_log(path, url, "toy") == 8
-        write(old, ARTIFACT, *predict(5), 20)
+        old.write(ARTIFACT, *predict(5), 20)
         new.label("toy", [(before[3]["id"], "on time")])
     assert (old.lost, new.lost) == (0, 0)
     assert move_log(path, url, "toy") == 5
     assert move_log(path, url, "toy") == 0
-    assert count_all(url) == (15, 3, 15, 3) and count_all(path) == (0, 0, None, None)
+    assert count_all(url) == (15, 3, 1) and count_all(path) == (0, 0, 0)
     moved = {line["id"]: line for line in lines_of(url)}
     assert [moved[line["id"]] for line in before[:2]] == before[:2], "to the bit"
 
 
-@pytest.mark.parametrize("place", ["mlprod.move.copy_log", "mlprod.move.add_to", "after"])
+@pytest.mark.parametrize("place", ["before", "amid", "after"])
 def test_a_move_that_is_cut_off_is_completed_by_the_next(place, tmp_path, url, monkeypatch):
-    "Before, amid and after the transaction of the database; nothing is lost or counted twice."
+    "Before, amid and after the transaction of the database; nothing is lost or there twice."
     import mlprod.move as move
 
     path = tmp_path / "log.sqlite"
@@ -300,21 +288,20 @@ def test_a_move_that_is_cut_off_is_completed_by_the_next(place, tmp_path, url, m
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
+        if place == "before":
+            patch.setattr(move, "copy_log", stop)
         if place == "after":
             patch.setattr(move, "TABLES", [*move.TABLES, "that is not there"])
-            with pytest.raises(sqlite3.Error):
-                move.move_log(path, url, "toy")
-        else:
-            patch.setattr(place, stop)
-            with pytest.raises(KeyboardInterrupt):
-                move.move_log(path, url, "toy")
+        progress = [stop] if place == "amid" else []
+        with pytest.raises((KeyboardInterrupt, sqlite3.Error)):
+            move.move_log(path, url, "toy", *progress)
     fill_file(path, [1])  # an old replica goes on
     assert sum(move.move_log(path, url, "toy") for _ in range(2)) == 8
-    assert count_all(url) == (8, 2, 8, 2) and count_all(path) == (0, 0, None, None)
+    assert count_all(url) == (8, 2, 0) and count_all(path) == (0, 0, 0)
 
 
 def test_a_copy_of_a_moved_log_is_refused(tmp_path, url):
-    "Some of its rows are in the database, so its counts cannot be added; it keeps all of them."
+    "Some of its rows are in the database, so something is wrong; it keeps all of them."
     from mlprod.move import move_log
 
     path, copy, other = (tmp_path / f"{name}.sqlite" for name in ("log", "copy", "other"))
@@ -327,9 +314,32 @@ def test_a_copy_of_a_moved_log_is_refused(tmp_path, url):
     fill_file(other, [2])
     with pytest.raises(LogError, match="other.sqlite: expected ids that the database lacks"):
         move_log(other, url, "toy")
-    assert count_all(url) == (3, 0, 3, None)
+    assert count_all(url) == (3, 0, 0)
     with closing(sqlite3.connect(other)) as log:
         assert log.execute("select count(*) from moved_predictions").fetchone() == (5,)
+
+
+def test_every_command_reads_a_log_in_a_database(app, url, tmp_path):
+    "Labelled rows, rows to label and an experiment: as from a file."
+    folder, contract = app / "artifacts", read_contract(ROOT / "data" / "flights" / "contract.yaml")
+    artifact = load_artifact(folder / read_pointer(folder))
+    (other,) = {path.name for path in folder.iterdir() if path.is_dir()} - {artifact.version}
+    start_experiment(folder, other, "shadow", name="spring", now=lambda: 1e9)
+    rows = check_rows([artifact.example] * 40, artifact.features)
+    with logging_to(url, clock=lambda: 1e9 + 60) as log:
+        predictions, _ = artifact.predict(rows, first_id(1e9 + 60))
+        shadow, _ = load_artifact(folder / other).predict(rows, first_id(1e9 + 60))
+        for each in shadow:
+            each.version = other
+        log.write(artifact, predictions, rows, 100, shadow)
+    log.label("flights", [(each.id, "late") for each in predictions[:15]])
+    reading = read_experiment(folder, url)
+    stop_experiment(folder)
+    assert reading.table["rows"].tolist() == [40, 40] and set(reading.table["labelled"]) == {15}
+    assert store_labelled(tmp_path, contract, log=url) == 15
+    assert len(read_store(tmp_path / "new", contract, log=url)) == 15
+    table = request_labels(url, artifact, 5, tmp_path / "rows.csv")
+    assert len(table) and set(table["id"]) <= {each.id for each in predictions[15:]}
 
 
 def test_the_lesson_shows_the_same_with_a_database(root, url, monkeypatch, capsys):

@@ -1,4 +1,4 @@
-"""/monitor and its verdicts: of real apps, of every kind of target, and from the counts alone."""
+"""The monitor's verdicts and the page that shows them: of real apps, and from counts alone."""
 
 import json
 import re
@@ -16,8 +16,9 @@ from sklearn.metrics import brier_score_loss, mean_absolute_error, roc_auc_score
 
 from mlprod.app.app import create_app
 from mlprod.app.log import Log, drawn, open_log
-from mlprod.app.monitor import monitor
-from mlprod.app.watch import (
+from mlprod.app.monitor import LARGEST, monitor
+from mlprod.monitor import judge_log
+from mlprod.watch import (
     SUMS,
     Part,
     Watched,
@@ -64,29 +65,42 @@ def answer(served, rows):
     return ids
 
 
+def judge_now(served):
+    "Run the job, and return what a program then reads."
+    artifact = served.service.in_service.artifact()
+    judge_log(served.log.path, artifact, served.now[0])
+    return served.client.get("/monitor").json
+
+
 def verdicts(served):
     "The three states, as a program reads them."
     found = served.client.get("/monitor").json["findings"]
     return {each["kind"]: each["state"] for each in found}
 
 
-def test_before_the_first_row_nothing_is_known(tmp_path, serve):
-    "Unknown is said, in grey; without a log the page says how to start one."
+def test_before_anybody_looks_nothing_is_known(tmp_path, serve):
+    "Unknown is said, in grey, with the command; without a log the page says how to start one."
     make_artifact("flights", tmp_path / "artifacts")
     served = serve(tmp_path / "artifacts")
     assert set(verdicts(served).values()) == {"unknown"}
     page = served.client.get("/monitor", headers=BROWSER)
     assert page.status_code == 200 and 'class="verdict unknown"' in page.text
+    assert "Not judged yet" in page.text and "mlprod monitor" in page.text
     lines = served.client.get("/metrics").text
-    assert 'app_monitor_unknown{verdict="decay"} 1' in lines and "app_monitor_effect" not in lines
+    assert 'app_monitor_unknown{verdict="decay"} 1' in lines and "app_monitor_effect{" not in lines
+    assert not re.search("^app_monitor_age_seconds ", lines, re.MULTILINE)
+    open_log(served.log.path, "flights").close()
+    report = judge_now(served)
+    assert report["state"] == "unknown" and "no prediction of this version" in report["reason"]
     served.service.log, log = None, served.service.log
     answered = served.client.get("/monitor")
     assert answered.status_code == 404 and "PREDICTION_LOG" in answered.json["detail"]
     served.service.log = log
 
 
-def test_counts_equal_the_rows_and_labels_that_the_log_has(tmp_path, serve):
-    "AUC, Brier and precision of the counts are those of the lines, each label counted once."
+def test_counts_equal_the_rows_and_labels_that_the_log_has(tmp_path, serve, monkeypatch):
+    "AUC, Brier and precision of the counts are those of the lines, however they are read."
+    monkeypatch.setattr("mlprod.watch.CHUNK", 130)
     _, rows = make_artifact("flights", tmp_path / "artifacts")
     served = serve(tmp_path / "artifacts")
     artifact = served.service.in_service.artifact()
@@ -100,7 +114,7 @@ def test_counts_equal_the_rows_and_labels_that_the_log_has(tmp_path, serve):
             assert served.client.post("/feedback", json=pairs).status_code == 200
         served.now[0] += DAY
     with closing(open_log(served.log.path, "flights")) as log:
-        watched = read_watched(log, artifact.version)
+        watched = read_watched(log, artifact)
         lines = pd.read_sql_query("select score, decision, label from predictions", log)
     (week,) = merge_days(watched.days, "week", "2014-03-17")
     assert [day.rows for day in watched.days] == [300] * 3 and week.rows == 900
@@ -112,8 +126,62 @@ def test_counts_equal_the_rows_and_labels_that_the_log_has(tmp_path, serve):
     assert week.acted == acted.sum() and bins.sum() == 900
     precision = measure("precision_at_capacity", sums, bins)[0]
     assert abs(precision - truth[acted].mean()) < 1e-9
+    assert judge_now(served)["periods"][0]["rows"] == 900
     page = served.client.get("/monitor", headers=BROWSER).text
     assert "<script" not in page and "http" not in page.replace("http://www.w3.org", "")
+    served.now[0] += 15 * DAY
+    assert verdicts(served) == dict.fromkeys(("broken", "drift", "decay"), "unknown")
+    assert "The last verdict is too old" in served.client.get("/monitor", headers=BROWSER).text
+    lines = served.client.get("/metrics").text
+    assert f"app_monitor_age_seconds {15 * DAY:g}" in lines
+    assert 'app_monitor_unknown{verdict="broken"} 1' in lines
+
+
+def test_the_document_outlives_the_rows_and_has_a_bound(tmp_path, serve):
+    "Periods that the log has forgotten stay; what another release wrote is refused, and replaced."
+    _, rows = make_artifact("flights", tmp_path / "artifacts")
+    served = serve(tmp_path / "artifacts")
+    artifact = served.service.in_service.artifact()
+    listed = to_json_rows(rows.head(100), artifact.features)
+    answer(served, listed)
+    served.now[0] += 7 * DAY
+    answer(served, listed[:40])
+    first = judge_now(served)
+    assert [period["rows"] for period in first["periods"]] == [100, 40]
+    with closing(open_log(served.log.path, "flights")) as log, log:
+        log.execute("delete from predictions where at < ?", (served.now[0],))
+    again = judge_now(served)
+    assert again["periods"][0] == first["periods"][0] and len(again["periods"]) == 2
+    with closing(open_log(served.log.path, "flights")) as log, log:
+        log.execute("update findings set document = '{\"news\": 1}'")
+    refused = served.client.get("/monitor")
+    assert refused.status_code == 503 and "let the monitor run again" in refused.json["detail"]
+    assert len(judge_now(served)["periods"]) == 1
+    with closing(open_log(served.log.path, "flights")) as log, log:
+        log.execute("update findings set document = ?", (" " * LARGEST + "{}",))
+    assert "Not judged yet" in served.client.get("/monitor", headers=BROWSER).text
+
+
+def test_an_alarm_keeps_its_first_day_when_the_log_has_forgotten_it(tmp_path, serve):
+    "It began with rows that are no longer there; one that ended in between begins anew."
+    _, rows = make_artifact("flights", tmp_path / "artifacts")
+    served = serve(tmp_path / "artifacts")
+    listed = to_json_rows(rows.head(60), served.service.in_service.artifact().features)
+    spoilt = [row | {"distance": 5900} for row in listed]
+
+    def answer_days(rows, days):
+        for _ in range(days):
+            answer(served, rows)
+            served.now[0] += DAY
+        found = judge_now(served)["findings"][0]
+        with closing(open_log(served.log.path, "flights")) as log, log:
+            log.execute("delete from predictions where at < ?", (served.now[0] - 3 * DAY,))
+        return found["state"], found["since"]
+
+    assert answer_days(spoilt, 9) == ("alarm", "2014-03-10")
+    assert answer_days(spoilt, 2) == ("alarm", "2014-03-10")
+    assert answer_days(listed, 2) == ("well", "")
+    assert answer_days(spoilt, 1) == ("alarm", "2014-03-23")
 
 
 def test_several_labels_are_watched(tmp_path, serve):
@@ -127,7 +195,7 @@ def test_several_labels_are_watched(tmp_path, serve):
     pairs = [{"id": id, "label": label} for id, label in zip(ids, truth, strict=True)]
     assert served.client.post("/feedback", json=pairs).status_code == 200
     served.now[0] += 14 * DAY
-    report = served.client.get("/monitor").json
+    report = judge_now(served)
     assert report["metric"] == "accuracy" and report["periods"][0]["estimated"] is None
     assert report["periods"][0]["observed"]["value"] > 0.9
     states = {each["kind"]: each for each in report["findings"]}
@@ -155,7 +223,7 @@ def test_an_amount_is_watched(tmp_path, serve):
     ]
     assert served.client.post("/feedback", json=pairs).status_code == 200
     served.now[0] += DAY
-    report = served.client.get("/monitor").json
+    report = judge_now(served)
     scores = [each["score"] for each in answered["predictions"]]
     error = mean_absolute_error(rows[target], scores)
     assert abs(report["periods"][0]["observed"]["value"] - error) < 1e-5
@@ -176,11 +244,12 @@ def test_labels_that_are_chosen_are_no_sample(tmp_path, serve):
 
     def labelled():
         with closing(open_log(served.log.path, "flights")) as log:
-            (day,) = read_watched(log, artifact.version).days
+            (day,) = read_watched(log, artifact).days
         return day.sums[:, SUMS.index("rows")].sum()
 
     assert labelled() == 500
-    served.log.choose_labels("flights")
+    with closing(open_log(served.log.path, "flights")) as log, log:
+        log.execute("update about set chosen = 1")
     assert labelled() == len(mine)
 
 
@@ -332,7 +401,7 @@ def test_alert_rules_and_dashboard_name_what_the_app_says(tmp_path, serve):
     served = serve(tmp_path / "artifacts")
     served.client.get("/livez")
     lines = served.client.get("/metrics").text
-    known = set(re.findall(r"^# TYPE (\w+)", lines, re.MULTILINE)) | {"app_monitor_effect"}
+    known = set(re.findall(r"^# TYPE (\w+)", lines, re.MULTILINE))
     rules = YAML(typ="safe").load((FILES / "alerts.yaml").read_text(encoding="utf-8"))
     board = json.loads((FILES / "grafana.json").read_text(encoding="utf-8"))
     rules = [rule for group in rules["groups"] for rule in group["rules"]]

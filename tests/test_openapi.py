@@ -174,7 +174,7 @@ def column_schema(text):
     return Draft202012Validator(json.loads(text))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_what_the_schema_allows_is_accepted(described, data):
     "Rows near every edge of what msgspec wrote: it may allow less than the app, and never more."
@@ -208,7 +208,7 @@ def test_schemathesis_finds_nothing(served):
     if not os.path.exists(program):
         pytest.skip("schemathesis is not installed")
     address, api = served
-    many = "200" if "departs_at" in api["components"]["schemas"]["Row"]["properties"] else "10"
+    many = "100" if "departs_at" in api["components"]["schemas"]["Row"]["properties"] else "10"
     options = ["--checks", "all", "--max-examples", many, "--continue-on-failure", "--seed", "1"]
     # Without a database the requests are those of a fresh clone, and as many. With one, half of the
     # time goes into simplifying requests that were answered well.

@@ -13,11 +13,11 @@ import pytest
 from projects import write_few, write_groups, write_series
 from ruamel.yaml import YAML
 
-from mlprod.app.drift import make_reference
 from mlprod.app.model import load_artifact
 from mlprod.consistency import find_blanks
 from mlprod.contract import read_contract
 from mlprod.data import hash_file, read_rows, split_rows
+from mlprod.drift import make_reference
 from mlprod.frames import encode_frame
 from mlprod.gate import judge_model
 from mlprod.package import (

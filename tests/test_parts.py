@@ -23,7 +23,7 @@ artifacts, source, target, quiet, rejects, *deaths = sys.argv[1:]
 score.BYTES = 10_000
 artifact = InService(artifacts).artifact()
 write, line, finish, replace, make = (
-    parts.write_aside, parts.append_line, parts.finish_parts, os.replace, parts.make_part
+    parts.write_aside, parts.append_line, parts.finish_parts, os.replace, score.make_part
 )
 
 def die(*_):
@@ -58,7 +58,7 @@ for step in deaths:
         os._exit(0)
     assert os.waitpid(child, 0)[1] == signal.SIGKILL, step
 made = []
-parts.make_part = lambda task, piece: (made.append(piece), make(task, piece))[1]
+score.make_part = lambda task, piece: (made.append(piece), make(task, piece))[1]
 print(*parts.score_table(artifact, source, target, rejects), "of", len(made), "parts")
 os.rename(rejects, rejects + ".killed")
 print(*parts.score_table(artifact, source, quiet, rejects), "of", len(made), "parts")

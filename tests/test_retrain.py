@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlprod.app.drift import make_reference
 from mlprod.app.model import load_artifact
 from mlprod.contract import read_contract
 from mlprod.data import read_rows, split_rows
+from mlprod.drift import make_reference
 from mlprod.frames import encode_frame
 from mlprod.gate import judge_model
 from mlprod.labelled import label_contract, read_known

@@ -29,6 +29,7 @@ from mlprod.run import (
 )
 
 posix = pytest.mark.skipif(os.name == "nt", reason="process groups are a POSIX matter")
+forked = pytest.mark.usefixtures("forked_kernels")
 
 
 @pytest.fixture
@@ -117,6 +118,7 @@ def test_an_endless_cell_is_noticed_within_a_minute_by_default():
     assert START_SECONDS <= 55
 
 
+@forked
 def test_the_traceback_stays_in_the_executed_copy(write, tmp_path):
     "The message has one line; whoever mends it finds the rest in the copy."
     with pytest.raises(NotebookFailed) as caught:
@@ -128,6 +130,7 @@ def test_the_traceback_stays_in_the_executed_copy(write, tmp_path):
     assert "return" in "\n".join(output.traceback)
 
 
+@forked
 def test_a_failed_run_leaves_the_last_good_copy_alone(write, tmp_path):
     "A copy under the plain name is that of a run that ended well; success clears the failed one."
     to = tmp_path / "out.ipynb"
@@ -181,6 +184,7 @@ def test_parameters_are_the_assignments_of_the_tagged_cell(write):
     assert find_parameters(nbformat.read(path, as_version=4)) == {"rows": None, "to": None, "n": -1}
 
 
+@forked
 def test_parameters_arrive_with_their_kind(write, tmp_path):
     "Text from a command line becomes what the default is; quotes and braces are only text."
     path = write(
@@ -223,6 +227,7 @@ def test_what_is_no_notebook_is_refused(tmp_path, content, expected):
     assert "\n" not in str(caught.value)
 
 
+@forked
 def test_the_working_folder_is_the_notebooks_own(write, tmp_path, monkeypatch):
     "Where the command was called from makes no difference."
     monkeypatch.chdir(tmp_path)
@@ -247,6 +252,7 @@ def test_two_runs_write_the_same_copy(write, tmp_path):
     assert "8" in first.read_text()
 
 
+@forked
 def test_the_copy_says_nothing_about_the_machine(write, tmp_path, monkeypatch):
     "Paths become relative, a printed secret becomes its name, clock times are gone."
     monkeypatch.setenv("SERVICE_TOKEN", "correct-horse-battery")
@@ -285,6 +291,7 @@ def test_no_process_stays_behind(write, tmp_path, end):
     assert all(is_gone(int(pid)) for pid in pids)
 
 
+@forked
 def test_progress_is_one_line_for_each_step(write, tmp_path):
     "In a file or a pipe: heading, count, seconds; nothing is rewritten."
     show = io.StringIO()
@@ -300,6 +307,7 @@ def test_progress_is_one_line_for_each_step(write, tmp_path):
     ]
 
 
+@forked
 def test_progress_is_rewritten_on_a_terminal(write, tmp_path):
     "The running step's line is there while it runs, and once more when it has failed."
     show = io.StringIO()
@@ -313,6 +321,7 @@ def test_progress_is_rewritten_on_a_terminal(write, tmp_path):
     assert show.getvalue().endswith("failed\n")
 
 
+@forked
 def test_many_notebooks_go_on_after_a_failure(write, tmp_path):
     "The summary counts, and repeats each error."
     bad = write("1 / 0", name="01_bad.ipynb")

@@ -308,23 +308,28 @@ def test_half_an_environment_is_made_anew_and_once(project):
 
 
 @posix
-@pytest.mark.parametrize(("sign", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_setup_is_quiet_and_leaves_nothing(project, sign, status):
-    "No traceback, no half-made environment."
+def test_an_interrupted_setup_is_quiet_and_leaves_nothing(project):
+    "No traceback, no half-made environment: SIGTERM early, Ctrl-C while an index never answers."
     project.lock.write_text(project.lock.read_text() + "\n")
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # an index that never answers
+
+    def interrupt(process, sign):
+        process.send_signal(sign)
+        _, err = process.communicate(timeout=170)
+        return process.returncode, err, (project.root / ".venv").exists()
+
+    process = project.start("setup", **WITH_UV)
+    while not project.python.exists():
+        time.sleep(0.02)
+    assert interrupt(process, signal.SIGTERM) == (143, "", False)
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
         index = f"http://127.0.0.1:{silent.getsockname()[1]}/simple"
         process = project.start(
             "setup", PIP_NO_INDEX="0", PIP_FIND_LINKS="file:///nowhere", PIP_INDEX_URL=index,
             **WITH_UV,
         )  # fmt: skip
         with silent.accept()[0]:
-            process.send_signal(sign)
-            _, err = process.communicate(timeout=170)
-
-    assert process.returncode == status
-    assert err == ""
-    assert not (project.root / ".venv").exists()
+            assert interrupt(process, signal.SIGINT) == (130, "", False)
 
 
 class Index(http.server.ThreadingHTTPServer):
@@ -356,8 +361,12 @@ class IndexHandler(http.server.SimpleHTTPRequestHandler):
 
 
 def test_what_a_machine_has_changes_nothing_but_the_index(tmp_path):
-    "The index of pip.conf is asked by pip and by uv; no other option, constraint, path or proxy."
-    project = Project(tmp_path)
+    """The index of pip.conf is asked by pip and by uv; no other option, constraint, path or proxy.
+
+    The folder may have any name: spaces, quotes, per cent, letters of other alphabets.
+    """
+    more = "" if os.name == "nt" else ' "$HOME" `id`;'
+    project = Project(tmp_path, "it's 100% größe 数" + more)
     (tmp_path / "constraints.txt").write_text("first==0.5\nuv==0.5\n")
     others = tmp_path / "others"
     others.mkdir()
@@ -380,6 +389,8 @@ def test_what_a_machine_has_changes_nothing_but_the_index(tmp_path):
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert project.by_uv and index.agents == {"pip", "uv"}
+    seen = json.loads(result.stdout.splitlines()[-1])[0]
+    assert seen["VIRTUAL_ENV"] == str(project.root / ".venv")
     assert not (tmp_path / "elsewhere").exists()
     assert len(list(others.iterdir())) == 5
 
@@ -406,18 +417,6 @@ def test_a_package_with_another_hash_is_not_installed(tmp_path):
     assert result.returncode == 1
     assert "not the one that requirements.lock names" in result.stderr
     assert not (project.root / ".venv").exists()
-
-
-def test_the_folder_may_have_any_name(tmp_path):
-    "Set-up, and a verb: spaces, quotes, per cent, letters of other alphabets."
-    more = "" if os.name == "nt" else ' "$HOME" `id`;'
-    project = Project(tmp_path, "it's 100% größe 数" + more)
-    result = project.make("run")
-
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert project.by_uv
-    seen = json.loads(result.stdout.splitlines()[-1])[0]
-    assert seen["VIRTUAL_ENV"] == str(project.root / ".venv")
 
 
 @posix

@@ -22,6 +22,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="signals are a POSIX matter")
 
 NOTE = "with open('../artifacts/ran', 'a') as file: file.write('{}\\n')"
 
+pytestmark = pytest.mark.usefixtures("forked_kernels")
 
 def write_notebook(path, *sources, outputs=()):
     "Write a notebook of code cells; outputs are those of the first one."

@@ -180,7 +180,7 @@ def match_years(first: datetime, last: datetime, example: str) -> str:
 def list_examples(artifact: Artifact) -> dict:  # examples by name
     "List examples of what is sent and of what is answered."
     row, request_id = artifact.example, "187a3c9e5f0b2d4c1a2b3c4d"
-    predictions, _, _ = artifact.predict(check_rows([row], artifact.features), request_id)
+    predictions, _ = artifact.predict(check_rows([row], artifact.features), request_id)
     label = artifact.labels[-1] if artifact.labels else round(predictions[0].score)
     return {
         "rows": [row],

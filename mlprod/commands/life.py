@@ -40,9 +40,9 @@ def find_project(options: argparse.Namespace):  # its contract, the contract's p
     return contract, path, folder, app
 
 
-def find_log(options: argparse.Namespace, folder: Path) -> Path:
-    "Find the log of a project's app."
-    return Path(options.log) if options.log else folder / "log.sqlite"
+def find_log(options: argparse.Namespace) -> str | None:  # None: log.sqlite, beside the artifacts
+    "Find which log was asked for: a file, or the address of a database."
+    return options.log or os.environ.get("MLPROD_LOG_URL")
 
 
 def show_step(text: str) -> None:
@@ -104,11 +104,8 @@ def monitor_service(options: argparse.Namespace) -> int:
     "Say of the log, or of a file: is data broken, have rows drifted, has the model decayed?"
     contract, path, folder, _ = find_project(options)
     artifact = find_artifact(options)
-    import sqlite3
-
-    from mlprod.app.log import LogError
     from mlprod.data import read_rows
-    from mlprod.monitor import describe_findings, monitor_log, monitor_rows
+    from mlprod.monitor import Finding, describe_findings, judge_log, monitor_rows
 
     if options.rows:
         print(f"reading and counting {options.rows} ...", file=sys.stderr, flush=True)
@@ -117,15 +114,12 @@ def monitor_service(options: argparse.Namespace) -> int:
         findings = monitor_rows(live, trained, contract, artifact)
         print(f"{options.rows}, against version {artifact.version}:")
     else:
-        log = folder / "log.sqlite"
-        if not log.is_file():
-            way_out = "`mlprod serve` keeps it, or give --rows FILE"
+        log = find_log(options) or folder / "log.sqlite"
+        if isinstance(log, Path) and not log.is_file():
+            way_out = "`mlprod serve` keeps it, or give --log or --rows FILE"
             raise CommandError(f"{shorten(log)}: not found; {way_out}")
-        try:
-            findings = monitor_log(log, artifact.version, contract, time.time())
-        except (LogError, sqlite3.Error) as error:
-            raise CommandError(f"{shorten(log)}: {error}") from error
-        print(f"{shorten(log)}, version {artifact.version}:")
+        findings = [Finding(**each) for each in judge_log(log, artifact, time.time()).findings]
+        print(f"version {artifact.version}, by the app's log:")
     print(describe_findings(findings))
     return 1 if any(finding.state == "alarm" for finding in findings) else 0
 
@@ -151,7 +145,7 @@ def retrain_project(options: argparse.Namespace) -> int:
 
     done = retrain(
         path, folder, until=read_until(options.until, contract), window_days=options.window,
-        override=options.override, show=show_step,
+        override=options.override, show=show_step, log=find_log(options),
     )  # fmt: skip
     print("\n".join(done.lines))
     if done.promoted:
@@ -204,7 +198,8 @@ def show_experiment(options: argparse.Namespace) -> int:
     _, _, folder, _ = find_project(options)
     from mlprod.experiment import describe_reading, read_experiment
 
-    print(describe_reading(read_experiment(folder, find_log(options, folder), options.name)))
+    log = find_log(options) or folder / "log.sqlite"
+    print(describe_reading(read_experiment(folder, log, options.name)))
     return 0
 
 
@@ -225,7 +220,7 @@ def choose_rows(options: argparse.Namespace) -> int:
     from mlprod.labels import request_labels
 
     artifact, out = load_artifact(folder / read_pointer(folder)), Path(options.out)
-    log = find_log(options, folder)
+    log = find_log(options) or folder / "log.sqlite"
     table = request_labels(
         log, artifact, options.rows, out, options.rule, options.random, options.seed
     )
@@ -242,7 +237,8 @@ def take_labels(options: argparse.Namespace) -> int:
     from mlprod.labels import add_labels
 
     artifact = load_artifact(folder / read_pointer(folder))
-    done = add_labels(find_log(options, folder), artifact, Path(options.file))
+    log = find_log(options) or folder / "log.sqlite"
+    done = add_labels(log, artifact, Path(options.file))
     print("{labels} labels in the log, {drawn} of them drawn; {empty} rows empty".format(**done))
     return 0
 
@@ -250,7 +246,7 @@ def take_labels(options: argparse.Namespace) -> int:
 def move_to_database(options: argparse.Namespace) -> int:
     "Move the project's log to PostgreSQL, which several replicas share; may be repeated."
     contract, _, folder, _ = find_project(options)
-    path, url = find_log(options, folder), os.environ.get("MLPROD_LOG_URL")
+    path, url = Path(options.log or folder / "log.sqlite"), os.environ.get("MLPROD_LOG_URL")
     if not url:
         expected = "expected postgresql://USER:PASSWORD@HOST/DATABASE"
         raise CommandError(f"MLPROD_LOG_URL: {expected}; got none")
@@ -273,7 +269,8 @@ def move_to_database(options: argparse.Namespace) -> int:
     return 0
 
 # %% ../../nbs/workshop/commands_life.ipynb #c11f0015
-LOG = option("--log", metavar="FILE", help="default: artifacts/<project>/log.sqlite")
+LOG = option("--log", metavar="LOG", help="a file, or postgresql://…; default: $MLPROD_LOG_URL, or "
+             "artifacts/<project>/log.sqlite")  # fmt: skip
 CHALLENGER = option("version", metavar="VERSION", help="a saved version, not in service")
 SHARE = option("--share", type=float, default=0.5, metavar="S",
                help="of the units that it answers in A/B; default: 0.5")  # fmt: skip
@@ -289,8 +286,9 @@ COMMANDS = {  # name: function, example, options
     "versions": (show_versions, "", [CONTRACT]),
     "monitor": (monitor_service, "--rows data/flights/flights-2023.parquet", [
         CONTRACT,
-        option("--rows", metavar="FILE", help="a table to look at before training on it; default: "
-               "what the project's log has counted"),
+        LOG,
+        option("--rows", metavar="FILE", help="a table to look at before training on it, in place "
+               "of the log"),
         option("--artifacts", metavar="FOLDER", help="with in_service.json; default: "
                "artifacts/<project> of the contract"),
     ]),
@@ -299,6 +297,7 @@ COMMANDS = {  # name: function, example, options
         option("--until", metavar="MOMENT", help="learn from what was known before; default: now"),
         option("--window", metavar="DAYS", type=positive,
                help="learn from the rows of so many days; default: the contract's, or all"),
+        LOG,
         option("--override", metavar="REASON", help="serve it although it is not better"),
     ]),
     "replay": (replay_project, "--share 0.1", [

@@ -1,27 +1,26 @@
 # Wrong answers to lesson 09d, with a part of what a check says to each.
 
-# exercise 1: nobody has looked at decay
-def choose_headline(findings):
-    for kind in ORDER:
-        if any(each.kind == kind and each.state == "alarm" for each in findings):
-            return "alarm", HEADLINES[kind]
-    return "well", HEADLINES["well"]
+# exercise 1: the job has died, and nobody knows
+def check_age(document, now):
+    return document
 
-# exercise 1: labels are the proof
-def choose_headline(findings):
-    for finding in findings:
-        if finding.state == "alarm":
-            return "alarm", HEADLINES[finding.kind]
-    state = "well" if all(finding.state == "well" for finding in findings) else "unknown"
-    return state, HEADLINES[state]
+# exercise 1: what is sent to /metrics comes from them
+def check_age(document, now):
+    if now - document.at <= 2 * 86_400 * PERIOD[document.watch]:
+        return document
+    return msgspec.structs.replace(document, state="unknown", headline=TOO_OLD)
 
-# exercise 1: what is broken makes the
-def choose_headline(findings):
-    for kind in ("decay", "broken", "drift"):
-        if any(each.kind == kind and each.state == "alarm" for each in findings):
-            return "alarm", HEADLINES[kind]
-    state = "well" if all(finding.state == "well" for finding in findings) else "unknown"
-    return state, HEADLINES[state]
+# exercise 1: how many days has a period?
+def check_age(document, now):
+    if now - document.at <= 14 * 86_400:
+        return document
+    findings = [finding | {"state": "unknown", "since": ""} for finding in document.findings]
+    return msgspec.structs.replace(document, state="unknown", headline=TOO_OLD, findings=findings)
+
+# exercise 1: expected the document as it is
+def check_age(document, now):
+    findings = [finding | {"state": "unknown", "since": ""} for finding in document.findings]
+    return msgspec.structs.replace(document, state="unknown", headline=TOO_OLD, findings=findings)
 
 # exercise 2: would call somebody
 minutes_broken = 1
