@@ -371,10 +371,11 @@ def take_labels(
             return numbers.to_numpy()
         return np.where(numbers.isna(), np.nan, numbers > target.above)
     words = target.words or {label: label for label in target.labels}
-    texts = write_texts(values).astype("object")
-    refuse(values, texts.isin(words) | values.isna(), f"one of {', '.join(words)}", words)
+    places, names = pd.factorize(write_texts(values))  # what has no text is at -1, the last place
+    known = np.array([*(name in words for name in names), False])[places]
+    refuse(values, known | values.isna(), f"one of {', '.join(words)}", words)
     codes = {text: target.labels.index(word) for text, word in words.items() if word}
-    return texts.map(codes).astype("float64").to_numpy()
+    return np.array([*(codes.get(name, np.nan) for name in names), np.nan])[places]
 
 # %% ../nbs/03_data.ipynb #058ee4ac
 def require_labels(
@@ -470,10 +471,12 @@ def draw_test_units(
         raise DataError([f"split.at_random: expected more rows to split; got {len(kinds)}"])
     counts = np.unique(kinds, return_counts=True)[1]
     fits = counts.min() > 1 and len(counts) <= min(n_test, len(kinds) - n_test)
-    test = train_test_split(
+    drawn = train_test_split(
         np.arange(len(kinds)), test_size=share, stratify=kinds if fits else None, random_state=seed
     )[1]
-    return np.isin(numbers, test)
+    test = np.zeros(len(kinds), dtype="bool")
+    test[drawn] = True
+    return test[numbers]
 
 # %% ../nbs/03_data.ipynb #9c01d001
 def mark_test_rows(

@@ -85,7 +85,7 @@ def answer_todos(path: Path, answers: dict[str, str]) -> None:
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def made(request, root):
+def made(request, root, forked_kernels):
     "Each table through both commands, its app served."
     name, kind = request.param, KINDS[request.param]()
     table, path = root / f"{name}.csv", root / "data" / name / "contract.yaml"
@@ -99,7 +99,7 @@ def made(request, root):
         if kind.answers:
             assert main(["run", "--contract", str(path)]) == 1, "a TODO is refused"
             answer_todos(path, SAID | kind.answers)
-        assert main(["run", "--contract", str(path), "--seconds", "10"]) == 0
+        assert main(["run", "--contract", str(path), "--seconds", "5"]) == 0
     for each, handler in handlers.items():
         signal.signal(each, handler)
     artifacts = root / "artifacts" / name

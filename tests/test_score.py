@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from make_artifacts import HOME, make_artifact, to_json_rows
+from make_artifacts import FLIGHTS_APP, HOME, make_artifact, to_json_rows
 
 import mlprod
 from mlprod import score
@@ -32,7 +32,7 @@ from mlprod.parts import score_table
 from mlprod.score import ScoreError, number_records, read_texts
 
 ROOT = Path(mlprod.__file__).resolve().parent.parent
-ARTIFACTS = ROOT / "app" / "artifacts"
+ARTIFACTS = FLIGHTS_APP / "artifacts"
 FLIGHTS = InService(ARTIFACTS).artifact()
 NAMES = list(FLIGHTS.features.columns)
 GOOD = dict(zip(NAMES, ("2023-07-05T18:30:00-04:00", "EWR", "UA", 719), strict=True))
