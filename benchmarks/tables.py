@@ -4,14 +4,13 @@ python benchmarks/tables.py            # all three, about ten minutes on two qui
 python benchmarks/tables.py labels     # one: labels, flights or rows
 
 The tables are made in a folder for temporary files and go through `mlprod new` and `mlprod run`
-as anybody's would. Seconds are of the wall; announced are seconds of one core. Memory is the peak
-of the largest process. Measured on 27 November 2026 under `nice -n 10`, on two cores that a dozen
-others used (load 12 to 17), so times are several times those of a quiet machine:
+as anybody's would. Announced are seconds of one core for the training; "cpu" are the seconds that
+all of `mlprod run` used, "run" those of the wall. Memory is the peak of the largest process.
+Measured on 27 November 2026 under `nice -n 12`, on two cores that ten others used (load 10 to 13),
+so the wall's seconds are several times those of a quiet machine:
 
-table      new  announced  training    run  page MB  peak MB
-labels      98        108       77    255      0.4     500
-rows       123        180      563    894      0.3    1399  (chosen on 33,485 of 700,000 rows)
-flights             180      113                         (chosen on 93,035 of 235,793 rows)
+table      new  announced  training    run    cpu  page MB  peak MB
+rows        74        180       326    485    135      0.3    1424  (chosen on 33,485 of 700,000)
 
 By `--yes` the flights have no capacity, and by accuracy the gate refuses them: hence an override.
 """
@@ -82,9 +81,9 @@ TABLES: dict[str, Callable[[Path], str]] = {
 }
 
 
-def run(root: Path, *words: str) -> tuple[float, float, str]:  # seconds, MB at most, what it said
-    "Run a command of the command line; raises CalledProcessError."
-    started = time.perf_counter()
+def run(root: Path, *words: str) -> tuple[float, float, float, str]:
+    "Run a command: seconds, seconds of processors, MB at most, what it said; CalledProcessError."
+    started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, "-m", "mlprod.cli", *words],
         cwd=root, env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True,
@@ -93,23 +92,24 @@ def run(root: Path, *words: str) -> tuple[float, float, str]:  # seconds, MB at 
     if done.returncode:
         print(done.stdout, file=sys.stderr)
         done.check_returncode()
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
-    return time.perf_counter() - started, peak, done.stdout
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.perf_counter() - started, used, after.ru_maxrss / 1000, done.stdout
 
 
 def measure(name: str, root: Path) -> str:  # a line of the table
     "Make a table, draft its contract, run the line."
     path = root / f"{name}.parquet"
     target = TABLES[name](path)
-    new, _, _ = run(root, "new", str(path), "--target", target, "--yes")
+    new, *_ = run(root, "new", str(path), "--target", target, "--yes")
     words = ("--contract", f"data/{name}/contract.yaml", "--override", "to measure the time")
-    taken, peak, said = run(root, "run", *words)
+    taken, used, peak, said = run(root, "run", *words)
     announced = re.search(r"^training: (.*): at most (\d+) s", said, re.M)
     steps = dict(re.findall(r"\d+/\d+ ([^…\n]+) … (\d+) s", said))
     page = (root / "artifacts" / name / "report.html").stat().st_size / 1e6
     return (
         f"{name:8} {new:5.0f} {announced[2]:>10} {steps['The models']:>8} {taken:6.0f} "
-        f"{page:8.1f} {peak:7.0f}  {announced[1]}"
+        f"{used:6.0f} {page:8.1f} {peak:7.0f}  {announced[1]}"
     )
 
 
@@ -123,7 +123,8 @@ def main() -> int:
         (root / "nbs").mkdir()
         shutil.copy(ROOT / "settings.ini", root)
         shutil.copy(ROOT / "nbs" / "18_run.ipynb", root / "nbs")
-        print("table      new  announced  training    run  page MB  peak MB  what was announced")
+        print("table      new  announced  training    run    cpu  page MB  peak MB", end="")
+        print("  what was announced")
         for name in wanted:
             print(measure(name, root), flush=True)
     return 0

@@ -117,7 +117,7 @@ def find_copy(values: pd.Series, target: pd.Series, labels: np.ndarray) -> str:
         return ""
     one, other = values[both], target[both]
     if one.dtype.kind in "iuf" and other.dtype.kind in "iuf" and one.nunique() > 2:
-        same = one.nunique() == other.nunique() and abs(np.corrcoef(one, other)[0, 1]) > 0.9999
+        same = other.nunique() > 2 and abs(np.corrcoef(one, other)[0, 1]) > 0.9999
     else:
         pairs = pd.DataFrame({"value": pd.factorize(one)[0], "label": labels[both]})
         same = len(pairs.drop_duplicates()) == pairs["value"].nunique() == labels.max() + 1

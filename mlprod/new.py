@@ -34,7 +34,8 @@ from .data import DataError, hash_file, read_rows
 from .leaks import find_leaks
 from .standards import from_odcs
 from .start import Brief, Profile, choose_cut, draft_contract, find_todos
-from .start import find_reason, guess_labels, is_amount, profile_column, text_of
+from .start import find_personal, find_reason, guess_labels, is_amount
+from .start import profile_column, text_of
 from .tables import Options, Source, Table, find_kind, open_excel
 from .tables import open_parquet, open_sql, open_text, read_table
 from .write import sync_folder, try_lock, write_aside
@@ -174,7 +175,9 @@ def escape(text: str) -> str:
 def describe_column(name: str, profile: Profile, kind: str) -> str:
     "Describe a column for the README: a line of its table."
     seen = [escape(text_of(each)) for each in list(profile.counts or [])[:3]]
-    if profile.kind in ("number", "moment") and profile.filled:
+    if find_personal(profile):
+        seen = ["perhaps personal"]
+    elif profile.kind in ("number", "moment") and profile.filled:
         seen = [f"{escape(str(profile.low))} to {escape(str(profile.high))}"]
     missing = profile.rows - profile.filled
     return f"| {escape(name)} | {kind} | {', '.join(seen)[:100]} | {missing:,} |"
@@ -345,7 +348,8 @@ def describe_project(project: Project, origin: str) -> list[str]:
     todos = [line.partition(":")[0] for line in find_todos(project.folder / "contract.yaml")]
     if todos:
         lines.append(f"asks      {len(todos)} TODOs in {contract}: {', '.join(todos[:8])}")
-    return [*lines, f"next      mlprod run --contract {contract}"]
+    then = "answer them, then " * bool(todos)
+    return [*lines, f"next      {then}mlprod run --contract {contract}"]
 
 # %% ../nbs/workshop/new.ipynb #new00022
 MARKS = {"tab": "\t", "comma": ",", "semicolon": ";", "bar": "|"}

@@ -329,7 +329,7 @@ def measure_slices(
                     metrics=compare_rows(ours, theirs, main_metric(contract)),
                 )
             )  # fmt: skip
-    return slices
+    return sorted(slices, key=lambda part: not part.judged)  # those that tell something first
 
 # %% ../nbs/05b_report.ipynb #rep00026
 class BehaviourResult(Part):

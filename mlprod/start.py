@@ -15,7 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime, time
 from math import floor, log10
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +25,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .app.rows import show
 from .contract import load_page
 
 # %% ../nbs/17_your_data.ipynb #yd00008
@@ -155,8 +156,13 @@ def find_reason(profile: Profile) -> str:
         return "free text"
     if profile.kind == "text" and nearly_unique:
         return "nearly every row has another value"
-    too_large = profile.kind == "number" and max(abs(profile.low), abs(profile.high)) > 1e37
-    return "too large for the numbers of a model" if too_large else ""
+    if profile.kind != "number":
+        return ""
+    largest = max(abs(profile.low), abs(profile.high))
+    if largest > 1e37:
+        return "too large for the numbers of a model"
+    close = profile.high - profile.low < 1e-6 * largest  # float32 has seven digits
+    return "differs by less than the numbers of a model can tell" if close else ""
 
 
 def is_group(profile: Profile) -> bool:
@@ -274,15 +280,19 @@ def guess_labels(profile: Profile, brief: Brief) -> dict[str, str | None]:
         low, high = sorted(counts, key=lambda text: text.lower() in POSITIVE)
         words = {low: clean_label(f"not {meaning}"), high: clean_label(meaning)}
     rare = [text for text, n in counts.items() if n < FEWEST]
-    if rare and len(counts) > 1 and brief.rare in ("drop", "merge"):
+    enough = brief.rare == "drop" or sum(map(counts.get, rare)) >= FEWEST  # when merged
+    if rare and len(counts) > 1 and brief.rare and enough:
         words |= dict.fromkeys(rare, None if brief.rare == "drop" else "other")
     elif rare and len(counts) > 1:
         hint = "--rare drop leaves such rows out, --rare merge calls them other"
+        hint = "together still too few: --rare drop" if brief.rare else hint
         text = f"expected at least {FEWEST} rows of each label; got {counts[rare[0]]} of"
-        raise StartError(f"target {name}: {text} {quote(rare[0])} ({hint})")
+        raise StartError(f"target {name}: {text} {show(rare[0])} ({hint})")
     words = order_labels(words, counts, brief)
     if len(set(words.values()) - {None}) < 2:
-        raise StartError(f"target {name}: expected at least two labels; got {list(counts)[:3]}")
+        found = " and ".join(map(show, list(counts)[:3]))
+        text = "expected two labels that a reader can tell apart"
+        raise StartError(f"target {name}: {text}; got {found}")
     return words
 
 
@@ -424,7 +434,7 @@ def draft_column(
     after = name == brief.target or name in brief.after
     available = "after" if after else "before"
     if note and not after and not brief.yes:
-        available = quote("TODO before or after the decision? Then checked: says why it is no leak")
+        available = quote("TODO before (checked: why it is no leak) or after (no feature)?")
     lines = [f"  {quote(name)}:" + comment(guess.reason and f"no feature: {guess.reason}")]
     meaning = (brief.meaning if name == brief.target else "") or guess.description or name
     lines += [f"    kind: {guess.kind}", f"    description: {quote(clean_label(meaning))}"]
@@ -455,8 +465,11 @@ def guess_moment(profile: Profile, brief: Brief) -> Guess:
         for end in (profile.low, profile.high)
     )
     note = f"seen: {low:%Y-%m-%d} to {high:%Y-%m-%d}; whole years, and ten more"
-    ends = (date(low.year, 1, 1), date(min(high.year + 10, 9998), 1, 1))
-    return guess_column(profile)._replace(ends=ends, example=high, note=note)
+    last = date(high.year + 10, 1, 1) if high.year < 9990 else date(9999, 12, 31)
+    example = min(high, datetime.combine(last, time()))
+    return guess_column(profile)._replace(
+        ends=(date(low.year, 1, 1), last), example=example, note=note
+    )
 
 
 def moment_parts(profile: Profile) -> list[str]:
@@ -513,7 +526,9 @@ def draft_contract(
     others = {name for name, each in profiles.items() if not find_reason(each)}
     only_suspects = others - {brief.target, *brief.after} <= set(suspects)
     if not target.filled or target.counts is not None and len(target.counts) < 2:
-        found = "empty" if not target.filled else f"only {quote(text_of(target.first[0]))}"
+        found = "empty" if not target.filled else f"only {show(text_of(target.first[0]))}"
+        missing = target.rows - target.filled
+        found += f" (in {missing:,} rows it is missing)" * (target.filled > 0 < missing)
         raise StartError(f"target {brief.target}: expected different values; got {found}")
     target_lines, task = draft_target(target, brief)
     guesses, features, columns = {}, [], []

@@ -195,12 +195,15 @@ def limit_threads(n_rows: int) -> threadpool_limits:
 
 
 def score_matrix(estimator: BaseEstimator, matrix: np.ndarray) -> np.ndarray:
-    "Return scores in double precision, whatever the estimator computes in."
+    "Return scores in double precision, whatever it computes in; raises TrainError without them."
+    has_labels = hasattr(estimator, "predict_proba")  # an amount has no probabilities
     with limit_threads(len(matrix)):
-        if not hasattr(estimator, "predict_proba"):  # an amount has no probabilities
-            return estimator.predict(matrix).astype("float64")[:, None]
-        scores = estimator.predict_proba(matrix).astype("float64")
-    return scores / scores.sum(axis=1, keepdims=True)
+        scores = estimator.predict_proba(matrix) if has_labels else estimator.predict(matrix)
+    scores = scores.astype("float64").reshape(len(matrix), -1)
+    if without := int((~np.isfinite(scores)).any(axis=1).sum()):
+        kind = type(getattr(estimator, "steps", [(0, estimator)])[-1][1]).__name__
+        raise TrainError(f"{kind}: expected a score for each row; got none for {without:,} rows")
+    return scores / scores.sum(axis=1, keepdims=True) if has_labels else scores
 
 # %% ../nbs/04_train.ipynb #c311bacb
 def encode_train(

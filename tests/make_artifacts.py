@@ -27,6 +27,10 @@ from mlprod.train import train_baseline, train_model
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / "mlprod" / "files" / "app"  # templates and styles, where no app has been generated
+# The flights' app: `mlprod own` moves it out of app/, which is somebody's own from then on.
+FLIGHTS_APP = next(
+    path for path in (ROOT / "data" / "flights" / "app", ROOT / "app") if path.is_dir()
+)
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # for the loopback
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 

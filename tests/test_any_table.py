@@ -99,7 +99,7 @@ def made(request, root, forked_kernels):
         if kind.answers:
             assert main(["run", "--contract", str(path)]) == 1, "a TODO is refused"
             answer_todos(path, SAID | kind.answers)
-        assert main(["run", "--contract", str(path), "--seconds", "10"]) == 0
+        assert main(["run", "--contract", str(path), "--seconds", "5"]) == 0
     for each, handler in handlers.items():
         signal.signal(each, handler)
     artifacts = root / "artifacts" / name

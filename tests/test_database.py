@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from test_score import FLIGHTS, NAMES, ROOT, posix, run
+from test_score import ARTIFACTS, FLIGHTS, NAMES, ROOT, posix, run
 
 from mlprod.database import page_sql, score_query
 from mlprod.frames import encode_frame
@@ -140,7 +140,7 @@ def test_a_run_killed_before_its_commit_goes_on_and_the_table_is_equal(url):
     ask(url, "UPDATE departures SET distance = 9 WHERE id % 10 = 0")
 
     bad = len(ask(url, "SELECT 1 FROM departures WHERE id % 10 = 0"))
-    words = [str(ROOT / "app" / "artifacts"), url, QUERY, "scores", *"kill"]
+    words = [str(ARTIFACTS), url, QUERY, "scores", *"kill"]
     command = [sys.executable, "-c", KILLER, *words]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=240)
     assert done.returncode == 0, done.stderr

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from suite import lacks_rows
 
 from mlprod.cli import main
 from mlprod.course.checks import check_answers
@@ -93,6 +94,8 @@ def test_an_answer_is_found_in_a_learners_notebook(path):
 @lessons
 def test_checks_tell_right_from_wrong(path, forked_kernels):
     "The blank fails all of them, a wrong answer with the message meant for it, and ours none."
+    if lacks_rows(path):
+        pytest.skip("its rows have been removed")
     lesson, wrong = read_lesson(path), read_wrong_answers(path.stem)
     answers = {}
     for exercise in lesson.exercises:
@@ -138,6 +141,8 @@ def read_verdicts(text):
 def test_a_learner_gets_through(forked_kernels, learner, capsys):
     "One notebook, through the command: blank, then ours, then with one wrong answer each."
     path = ROOT / "nbs" / "09b_errors.ipynb"
+    if lacks_rows(path):
+        pytest.skip("its rows have been removed")
     lesson, wrong = read_lesson(path), read_wrong_answers(path.stem)
     numbers = [exercise.number for exercise in lesson.exercises]
 

@@ -7,7 +7,7 @@ import sys
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from test_score import FLIGHTS, HEADER, LINE, ROOT, posix, read_dicts
+from test_score import ARTIFACTS, FLIGHTS, HEADER, LINE, ROOT, posix, read_dicts
 
 from mlprod import parts, score
 from mlprod.parts import MANIFEST, score_table
@@ -87,7 +87,7 @@ def delivered(tmp_path):
 def test_a_run_killed_at_every_step_goes_on_and_the_output_is_equal(delivered, ending):
     "Between the name of a part and its line, while joining, before and after the output's name."
     places = [delivered / name for name in ("in.csv", f"out{ending}", f"quiet{ending}", "bad.csv")]
-    words = [ROOT / "app" / "artifacts", *places, *STEPS]
+    words = [ARTIFACTS, *places, *STEPS]
     command = [sys.executable, "-c", KILLER, *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=240)
     assert done.returncode == 0, done.stderr

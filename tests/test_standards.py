@@ -11,6 +11,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from uv import find_uv_bin
 
 from mlprod.contract import Contract, read_contract
 from mlprod.data import read_rows
@@ -55,7 +56,7 @@ def test_croissant_is_valid_by_its_own_library_without_an_error(tmp_path):
         columns.append(list(contract.columns))
         paths.append(tmp_path / f"{project}.json")
         paths[-1].write_text(text)
-    uv = ["uv", "run", "--quiet", "--no-project", "--isolated", "--python", sys.executable]
+    uv = [find_uv_bin(), "run", "--quiet", "--no-project", "--isolated", "--python", sys.executable]
     command = [*uv, "--with", "mlcroissant==1.1.1", "python", "-c", VALIDATE, *map(str, paths)]
     index = runpy.run_path(str(DATA.parent / "make.py"))["index_settings"]()  # as pip's is set
     done = subprocess.run(
