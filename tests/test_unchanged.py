@@ -235,8 +235,9 @@ Path(app, "generated.json").write_text('{"app.py": "hash"}')
 def line(project):
     "A production line in small, which leaves what the real one leaves."
     shutil.copytree(ROOT / "data" / "penguins", project / "data" / "penguins")
-    parameters = "\n".join(f"{name} = ''" for name in ("contract", "artifacts", "app", "override"))
-    write_notebook(project / "nbs" / "18_run.ipynb", f"{parameters}\nseconds = 1\nseed = 0", LINE)
+    texts = [f"{name} = ''" for name in ("contract", "artifacts", "app", "override", "cluster")]
+    parameters = "\n".join([*texts, "seconds = 1", "jobs = 1", "seed = 0"])
+    write_notebook(project / "nbs" / "18_run.ipynb", parameters, LINE)
     path = project / "nbs" / "18_run.ipynb"
     notebook = nbformat.read(path, as_version=4)
     notebook.cells[0].metadata["tags"] = ["parameters"]
