@@ -96,7 +96,8 @@ class Project:
 def find_project(root: Path, path: Path) -> Project:  # path: of the contract
     "Find the artifact in service of a project; raises SiteError without one."
     contract = read_contract(path)
-    for place in (root / "artifacts" / contract.project, root / "app" / "artifacts"):
+    apps = (root / "app", Path(path).parent / "app")  # there since `mlprod own`: the example's
+    for place in (root / "artifacts" / contract.project, *(app / "artifacts" for app in apps)):
         try:
             artifact = InService(place).artifact()
         except ArtifactError:
