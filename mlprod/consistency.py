@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['TELLTALES', 'SHELL', 'CHECKS', 'check_library', 'compare_folders', 'find_telltales', 'check_notebooks',
-           'read_own_contract', 'find_blanks', 'name_empty', 'check_pointer', 'check_service', 'check_readme',
-           'check_app_folder', 'check_contracts', 'report_checks']
+           'read_own_contract', 'find_blanks', 'name_empty', 'check_pointer', 'check_service', 'list_sourced',
+           'read_source', 'find_false_claims', 'find_unsourced', 'check_readme', 'check_app_folder', 'check_contracts',
+           'check_figures', 'report_checks']
 
 # %% ../nbs/workshop/consistency.ipynb #cons0004
 import importlib.util
@@ -22,7 +23,7 @@ from .contract import Contract, ContractError, read_contract
 from .system import child_environment
 
 # %% ../nbs/workshop/consistency.ipynb #0e1edb3b
-def check_library(root: Path) -> list[str]:
+def check_library(root: Path) -> list[str]:  # root: the repository; problems
     "The library is what the notebooks export, and the notebooks are clean."
     if importlib.util.find_spec("nbdev") is None:
         return ["nbdev is not installed; `pip install -e .[dev]`"]
@@ -51,7 +52,10 @@ def check_library(root: Path) -> list[str]:
     return problems + [f"{name} is not clean; `nbdev-clean`" for name in unclean]
 
 
-def compare_folders(one: Path, other: Path, pattern: str) -> list[str]:
+def compare_folders(
+    one: Path, other: Path,
+    pattern: str,  # as mlprod/**/*.py
+) -> list[str]:  # names of files
     "Name the files that differ between two folders, or that only one of them has."
     one, other = (
         {path.relative_to(top).as_posix(): path.read_text("utf-8") for path in top.glob(pattern)}
@@ -132,7 +136,10 @@ def find_blanks(
     return blanks
 
 
-def name_empty(value: object, place: str = "") -> list[str]:
+def name_empty(
+    value: object,    # plain data
+    place: str = "",  # where it stands, as .metrics.0
+) -> list[str]:
     "Name the places in plain data where nothing stands."
     if value in ("", None, [], {}):
         return [f"{place.lstrip('.') or 'everything'} is empty"]
@@ -177,6 +184,69 @@ def check_service(root: Path) -> list[str]:
             problems += [f"{name}: {problem}; {way_out}" for problem in found]
     return problems
 
+# %% ../nbs/workshop/consistency.ipynb #cons0016
+def list_sourced(text: str) -> list:  # text: Markdown; as mlprod.story.list_figures gives them
+    "List the figures of a text: links to a field of a JSON file or to a cell of a notebook."
+    import mistune
+
+    from mlprod.story import list_figures
+
+    page = mistune.create_markdown(plugins=["table"])(text)
+    link = r'<a href="([^"]+\.(?:json|ipynb)#[^"]+)"'
+    return list_figures(re.sub(link, r'<a class="figure" href="\1"', page))
+
+
+def read_source(
+    path: Path,  # .json or .ipynb
+    place: str,  # what stands behind the #: /metrics/auc, or the id of a cell
+) -> object:
+    "Read what a figure leads to: a field, or the numbers that a cell shows; raises StoryError."
+    from mlprod.story import MEASURE, StoryError, look_up
+
+    try:
+        page = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise StoryError("expected a file; got none") from None
+    if path.suffix == ".json":
+        return look_up({"": page}, place)
+    cells = [cell for cell in page["cells"] if cell["id"] == place]
+    if not cells:
+        raise StoryError("expected a cell of the notebook; got none")
+    texts = [
+        "".join(output.get("text", output.get("data", {}).get("text/plain", "")))
+        for cell in cells for output in cell.get("outputs", ())
+    ]  # fmt: skip
+    shown = [each[0] for text in texts for each in MEASURE.finditer(text)]
+    scales = {each: 100 if each.endswith("%") else 1 for each in shown if " " not in each}
+    return [float(each.replace(",", "").strip("%")) / scale for each, scale in scales.items()]
+
+
+def find_false_claims(
+    text: str,     # Markdown
+    folder: Path,  # where its links begin
+) -> list[str]:  # problems
+    "Name the figures of a text that are not what their sources hold."
+    from mlprod.story import StoryError, find_false_cells
+
+    problems = []
+    for figure in list_sourced(text):
+        source = f"{figure.file}#{figure.pointer}"
+        try:
+            false = find_false_cells(figure, read_source(folder / figure.file, figure.pointer))
+        except StoryError as error:
+            problems.append(f"{source}: {error}")
+        else:
+            problems += [f"{each}: expected what stands in {source}; got another" for each in false]
+    return problems
+
+
+def find_unsourced(text: str) -> list[str]:  # text: Markdown
+    "Name the figures of a text without a source: with a comma, a point, a percent sign or a unit."
+    prose = re.sub(r"```.*?```|`[^`]*`|<!--.*?-->|!?\[[^\]]*\]\([^)]*\)", "", text, flags=re.DOTALL)
+    figure = r"(?<![\w.,/+-])(?<!Python )\d[\d,.]*(?: ?%| (?:ms|s|kB|MB|GB)\b)?"
+    found = [each.rstrip(".,") for each in re.findall(figure, prose)]
+    return [each for each in found if re.search(r"[.,% ]", each)]
+
 # %% ../nbs/workshop/consistency.ipynb #363277d8
 def check_readme(root: Path) -> list[str]:
     "The README is what its notebook says."
@@ -209,10 +279,34 @@ def check_contracts(root: Path) -> list[str]:
     return problems
 
 
+def check_figures(root: Path) -> list[str]:  # root: the repository; problems
+    "Figures in texts are what their sources hold, and each one of the README has a source."
+    texts = {}
+    for pattern in ("*.md", "data/*/*.md", "benchmarks/**/*.md", "nbs/*.md"):
+        texts |= {path: path.read_text(encoding="utf-8") for path in root.glob(pattern)}
+    for path in root.glob("nbs/*.ipynb"):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        prose = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+        texts[path] = "\n\n".join(prose)
+    for place in ("app/artifacts", "artifacts/*"):
+        for pointer in root.glob(f"{place}/in_service.json"):
+            version = json.loads(pointer.read_text(encoding="utf-8"))["version"]
+            card = pointer.parent / version / "card.md"
+            texts[card] = card.read_text(encoding="utf-8")
+    problems = []
+    for path, text in sorted(texts.items()):
+        name = path.relative_to(root).as_posix()
+        problems += [f"{name}: {problem}" for problem in find_false_claims(text, path.parent)]
+        for figure in find_unsourced(text) if name == "README.md" else ():
+            problems.append(f"{name}: {figure}: expected a link to its source; got none")
+    return problems
+
+
 CHECKS: dict[str, Callable[[Path], list[str]]] = {
     "the library matches the notebooks": check_library,
     "notebooks keep secrets and paths to themselves": check_notebooks,
     "README.md matches nbs/index.ipynb": check_readme,
+    "figures are what their sources hold": check_figures,
     "app/ matches the library": check_app_folder,
     "contracts can be read": check_contracts,
     "what is in service has passed the gate, or says why it serves": check_service,

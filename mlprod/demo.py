@@ -42,7 +42,8 @@ def find_offset(zone: ZoneInfo, utc: int) -> int:  # utc: seconds since 1970
 
 
 def list_transitions(
-    zone: ZoneInfo, first: datetime, last: datetime
+    zone: ZoneInfo,
+    first: datetime, last: datetime,  # with a zone
 ) -> list[list[int]]:  # seconds since 1970, each with the offset from then on, in seconds
     "List a zone's offsets over a range of moments; the first entry says how it begins."
     low, high = (int((end - EPOCH).total_seconds()) for end in (first, last))
@@ -61,7 +62,7 @@ def list_transitions(
     return found
 
 # %% ../nbs/workshop/demo.ipynb #demo0008
-def count_seconds(moment: datetime) -> tuple[int, int]:
+def count_seconds(moment: datetime) -> tuple[int, int]:  # moment: with a zone
     "Count the seconds since 1970, and the microseconds beyond."
     return divmod((moment - EPOCH) // timedelta(microseconds=1), 10**6)
 
@@ -113,7 +114,7 @@ SCRIPTS = ("onnx.js", "rows.js", "csv.js", "model.js", "demo.js")  # in the orde
 FRAGMENT = "demo.html"  # what a page that holds the demo includes
 
 
-def read_file(name: str) -> str:
+def read_file(name: str) -> str:  # name: of a file in mlprod/files/site
     "Read one of the site's files."
     return resources.files("mlprod").joinpath("files", "site", name).read_text(encoding="utf-8")
 

@@ -15,6 +15,7 @@ __all__ = ['WEIGHTS', 'OPSETS', 'HUB_NAMES', 'MOST', 'LIBRARIES', 'FILES', 'ASID
 import copy
 import hashlib
 import json
+import re
 import secrets
 import shutil
 import time
@@ -297,12 +298,12 @@ def describe_windows(report: Report, contract: Contract) -> dict[str, str]:
         share_of_test = contract.split.at_random
         return {
             "train": f"a random {1 - share_of_test:.0%} of the labelled rows{whole}",
-            "test": f"{report.rows:,} rows, a random {share_of_test:.0%} of the labelled ones",
+            "test": f"a random {share_of_test:.0%} of the labelled ones",
         }
     first, last = report.window
     return {
         "train": f"the labelled rows before {contract.split.test_from.isoformat()}",
-        "test": f"{report.rows:,} rows from {first} to {last}",
+        "test": f"from {first} to {last}",
     }
 
 
@@ -321,7 +322,6 @@ def describe_limit(name: str, contract: Contract) -> str:
     ends = [f"at least {limits.floors[name]:g}"] if name in limits.floors else []
     ends += [f"at most {limits.ceilings[name]:g}"] if name in limits.ceilings else []
     return " and ".join(ends) or "none"
-
 
 # %% ../nbs/06b_package.ipynb #6de18839
 def write_card(report: Report, contract: Contract, rows_hash: str, verdict: Verdict) -> str:
@@ -351,7 +351,7 @@ def write_card(report: Report, contract: Contract, rows_hash: str, verdict: Verd
         ],
         comparison=[
             {
-                "name": name_metric(name), "limit": describe_limit(name, contract),
+                "key": name, "name": name_metric(name), "limit": describe_limit(name, contract),
                 "model": value, "baseline": getattr(report.baseline, name),
             }
             for name, value in ours.items()
@@ -359,12 +359,12 @@ def write_card(report: Report, contract: Contract, rows_hash: str, verdict: Verd
         ],
     )  # fmt: skip
 
-
 # %% ../nbs/06b_package.ipynb #c4bd0002
 def render_card(card: str) -> str:  # card: Markdown; HTML, without the page around it
-    "Render a card for people, without the lines for model hubs; raw HTML in it is escaped."
+    "Render a card for people, without the lines for hubs and links to files beside it."
     _, _, text = card.removeprefix("---\n").partition("\n---\n")
-    return mistune.create_markdown(plugins=["table"])(text)
+    page = mistune.create_markdown(plugins=["table"])(text)
+    return re.sub(r'<a href="\w+\.json#[^"]*">(.*?)</a>', r"\1", page)
 
 # %% ../nbs/06b_package.ipynb #e68bd6a7
 LIBRARIES = ("numpy", "onnx", "onnxruntime", "scikit-learn", "skl2onnx")

@@ -1,7 +1,7 @@
 """Start kernels in no time: fork each from one process that has imported what lessons import.
 
 It imports and nothing else, so that a kernel finds no state: neither a module of ours nor a thread
-of a model's. Where there is no fork, kernels start as they do elsewhere.
+of a model's. Elsewhere than on Linux, where a fork is not to be trusted, kernels start as ever.
 """
 
 import atexit

@@ -85,7 +85,7 @@ def answer_todos(path: Path, answers: dict[str, str]) -> None:
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def made(request, root):
+def made(request, root, forked_kernels):
     "Each table through both commands, its app served."
     name, kind = request.param, KINDS[request.param]()
     table, path = root / f"{name}.csv", root / "data" / name / "contract.yaml"

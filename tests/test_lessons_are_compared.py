@@ -16,8 +16,11 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory):
     "What nbval says of a notebook without execution counts, with an output changed and one lost."
-    folder = tmp_path_factory.mktemp("nbs")
-    shutil.copy(ROOT / "nbs" / "conftest.py", folder)
+    folder = tmp_path_factory.mktemp("course") / "nbs"
+    for name in ("nbs/conftest.py", "tests/kernels.py"):
+        copy = folder.parent / name
+        copy.parent.mkdir()
+        shutil.copy(ROOT / name, copy)
     shown = [new_output("stream", text="1\n")]
     cells = [
         new_code_cell("print(1)", outputs=shown),
@@ -28,7 +31,7 @@ def outcome(tmp_path_factory):
     ]
     nbformat.write(new_notebook(cells=cells), folder / "lesson.ipynb")
     result = subprocess.run(
-        [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-rA"]
+        [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-rA", "-n", "1"]
         + ["--nbval-cell-timeout", "3", "--rootdir", folder, "-p", "no:cacheprovider", folder],
         capture_output=True,
         text=True,

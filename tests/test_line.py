@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import projects
 import pytest
+from jupyter_client import launcher
+from jupyter_client.provisioning import local_provisioner
 from ruamel.yaml import YAML
 
 from mlprod.run import NotebookFailed, export_html, run_notebook
@@ -15,7 +17,7 @@ from mlprod.run import NotebookFailed, export_html, run_notebook
 ROOT = Path(__file__).parent.parent
 LINE = ROOT / "nbs" / "18_run.ipynb"
 PENGUINS = ROOT / "data" / "penguins" / "contract.yaml"
-pytestmark = pytest.mark.usefixtures("forked_kernels")  # but for those of two_runs
+pytestmark = pytest.mark.usefixtures("forked_kernels")
 
 
 def run_line(contract, folder, **parameters):
@@ -36,11 +38,13 @@ def read_files(folder):
 
 
 @pytest.fixture(scope="module")
-def two_runs(tmp_path_factory):
-    "The penguins through the line, twice, from fresh kernels."
+def two_runs(tmp_path_factory, forked_kernels):
+    "The penguins through the line, twice, from kernels of two processes: no hash seed is shared."
     folders = [tmp_path_factory.mktemp(name) for name in ("one", "two")]
-    for folder in folders:
-        run_line(PENGUINS, folder)
+    run_line(PENGUINS, folders[0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local_provisioner, "launch_kernel", launcher.launch_kernel)
+        run_line(PENGUINS, folders[1])
     return folders
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from contextlib import closing
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,8 +16,11 @@ from ruamel.yaml import YAML
 from sklearn.metrics import brier_score_loss, mean_absolute_error, roc_auc_score
 
 from mlprod.app.app import create_app
-from mlprod.app.log import Log, drawn, open_log
+from mlprod.app.log import Log, Request, drawn, first_id, open_log, write_queue
+from mlprod.app.model import load_artifact, read_pointer
 from mlprod.app.monitor import LARGEST, monitor
+from mlprod.app.rows import check_rows, encode_rows
+from mlprod.drift import count_rows, make_reference, pick_scores
 from mlprod.monitor import judge_log
 from mlprod.watch import (
     SUMS,
@@ -25,6 +29,7 @@ from mlprod.watch import (
     estimate,
     find_broken,
     judge,
+    judge_data,
     measure,
     merge_days,
     observe,
@@ -253,6 +258,27 @@ def test_labels_that_are_chosen_are_no_sample(tmp_path, serve):
     assert labelled() == len(mine)
 
 
+def test_what_is_personal_is_neither_logged_nor_needed(tmp_path):
+    "The log lacks the column, the reference too; the others are counted as they were scored."
+    folder = tmp_path / "artifacts"
+    _, rows = make_artifact("flights", folder)
+    artifact = load_artifact(folder / read_pointer(folder))
+    columns = artifact.contract["columns"]
+    columns = columns | {"origin": columns["origin"] | {"personal": True}}
+    contract = artifact.contract | {"columns": columns}
+    listed = check_rows(to_json_rows(rows.head(300), artifact.features), artifact.features)
+    matrix, _ = encode_rows(listed, artifact.features)
+    reference = make_reference(matrix, artifact.score(matrix), contract)
+    shy = replace(artifact, contract=contract, reference=reference)
+    predictions, scores = shy.predict(listed, first_id(MONDAY))
+    with closing(open_log(tmp_path / "log.sqlite", "flights")) as log:
+        write_queue(log, [Request(MONDAY, shy, predictions, listed, 0, [])])
+        assert "origin" not in log.execute("select row from predictions").fetchone()[0]
+        (day,) = read_watched(log, shy).days
+    assert "origin" not in [column["name"] for column in reference["columns"]]
+    assert (day.counts == count_rows(reference, matrix, pick_scores(scores))).all()
+
+
 def reference_of(values, part="", known=None):
     "A reference with one column of numbers, counted in bins of equal size, and a score."
     edges = np.unique(np.quantile(values, np.linspace(0, 1, 50)))
@@ -304,6 +330,20 @@ def test_an_hour_never_seen_is_found_with_twenty_rows():
     assert broken(reference, hours[:20]) == []
     reference["columns"][0]["part"] = "month"
     assert broken(reference, shifted) == []
+
+
+def test_a_finding_names_few_columns_and_says_how_many_there_are():
+    "Where all 800 columns are missing, the document still fits and can be read."
+    random = np.random.default_rng(0)
+    reference = reference_of(random.random(9000))
+    column, score = reference["columns"]
+    reference["columns"] = [column | {"name": f"x{place}"} for place in range(800)] + [score]
+    gone = [600, *[0] * (len(column["counts"]) - 1)]
+    counts = np.array([*gone * 800, 0, 0, 600, 0])
+    day = Part("2024-01-01", "2024-01-01", True, 600, 0, counts, np.zeros((1, len(SUMS))), None)
+    found = judge_data(Watched(reference, [], None, False, [day]))
+    assert found.state == "alarm" and found.text.endswith("; and 788 more")
+    assert len(found.columns) == 12 and len(found.next) < 200
 
 
 def scored(random, n, bins=50):

@@ -259,7 +259,7 @@ def test_the_card_is_filled(parts):
         rows_hash,
     ):
         assert plain(text) in card
-    assert all(f"| {plain(part.column)} {plain(part.value)} |" in card for part in report.slices)
+    assert all(f"| [{plain(part.column)} {plain(part.value)}](" in card for part in report.slices)
     body = card.split("---\n", 2)[2]
     for word in ("None", "nan", "Undefined", "{{", "{%", "reason=", "|  |", "* *"):
         assert word not in body.replace("| | |", ""), word
@@ -288,7 +288,7 @@ def test_nothing_from_the_contract_can_break_out_of_the_card(penguins, text):
     assert head["model-index"][0]["name"] == kept
     assert len(card.splitlines()) == len(calm.splitlines())
     body = card[card.index("\n---\n", 4) :]
-    assert "<" not in body and not re.search(r"(?<!\\)\]\(", body)
+    assert "<" not in body and not re.search(r"(?<!\\)\]\((?!\w+\.json#)", body)
     assert "49" not in body.split("## The rows")[0], "nothing in the text is computed"
     card.encode("utf-8")
 
@@ -399,4 +399,4 @@ def test_the_card_of_every_kind_of_project_is_filled(write, tmp_path):
     )
     assert "better by -" not in card and "None" not in card
     unit = contract.target_unit if contract.task == "regression" else None
-    assert unit is None or f"± {report.interval:.4g} {unit}" in card
+    assert unit is None or f"± [{report.interval:.4g} {unit}](" in card

@@ -29,7 +29,8 @@ from mlprod.run import (
 )
 
 posix = pytest.mark.skipif(os.name == "nt", reason="process groups are a POSIX matter")
-forked = pytest.mark.usefixtures("forked_kernels")
+pytestmark = pytest.mark.usefixtures("forked_kernels")
+fresh = pytest.mark.usefixtures("fresh_kernels")
 
 
 @pytest.fixture
@@ -90,6 +91,7 @@ FAILURES = {
 }
 
 
+@fresh
 @pytest.mark.parametrize("source, expected", FAILURES.values(), ids=FAILURES)
 def test_a_broken_cell_is_noticed_and_named(write, tmp_path, source, expected):
     "Notebook, cell, heading and error stand in one line; the executed copy is kept."
@@ -118,7 +120,6 @@ def test_an_endless_cell_is_noticed_within_a_minute_by_default():
     assert START_SECONDS <= 55
 
 
-@forked
 def test_the_traceback_stays_in_the_executed_copy(write, tmp_path):
     "The message has one line; whoever mends it finds the rest in the copy."
     with pytest.raises(NotebookFailed) as caught:
@@ -130,7 +131,6 @@ def test_the_traceback_stays_in_the_executed_copy(write, tmp_path):
     assert "return" in "\n".join(output.traceback)
 
 
-@forked
 def test_a_failed_run_leaves_the_last_good_copy_alone(write, tmp_path):
     "A copy under the plain name is that of a run that ended well; success clears the failed one."
     to = tmp_path / "out.ipynb"
@@ -184,7 +184,6 @@ def test_parameters_are_the_assignments_of_the_tagged_cell(write):
     assert find_parameters(nbformat.read(path, as_version=4)) == {"rows": None, "to": None, "n": -1}
 
 
-@forked
 def test_parameters_arrive_with_their_kind(write, tmp_path):
     "Text from a command line becomes what the default is; quotes and braces are only text."
     path = write(
@@ -227,7 +226,6 @@ def test_what_is_no_notebook_is_refused(tmp_path, content, expected):
     assert "\n" not in str(caught.value)
 
 
-@forked
 def test_the_working_folder_is_the_notebooks_own(write, tmp_path, monkeypatch):
     "Where the command was called from makes no difference."
     monkeypatch.chdir(tmp_path)
@@ -239,6 +237,7 @@ def test_the_working_folder_is_the_notebooks_own(write, tmp_path, monkeypatch):
     assert (tmp_path / "out.ipynb").exists()
 
 
+@fresh
 def test_two_runs_write_the_same_copy(write, tmp_path):
     "From two fresh kernels, with parameters: the same bytes."
     path = write(
@@ -252,7 +251,6 @@ def test_two_runs_write_the_same_copy(write, tmp_path):
     assert "8" in first.read_text()
 
 
-@forked
 def test_the_copy_says_nothing_about_the_machine(write, tmp_path, monkeypatch):
     "Paths become relative, a printed secret becomes its name, clock times are gone."
     monkeypatch.setenv("SERVICE_TOKEN", "correct-horse-battery")
@@ -272,6 +270,7 @@ def test_the_copy_says_nothing_about_the_machine(write, tmp_path, monkeypatch):
         assert private not in text
 
 
+@fresh
 @posix
 @pytest.mark.parametrize("end", ["print('fine')", "import os; os._exit(0)", "while True: pass"])
 def test_no_process_stays_behind(write, tmp_path, end):
@@ -291,7 +290,6 @@ def test_no_process_stays_behind(write, tmp_path, end):
     assert all(is_gone(int(pid)) for pid in pids)
 
 
-@forked
 def test_progress_is_one_line_for_each_step(write, tmp_path):
     "In a file or a pipe: heading, count, seconds; nothing is rewritten."
     show = io.StringIO()
@@ -307,7 +305,6 @@ def test_progress_is_one_line_for_each_step(write, tmp_path):
     ]
 
 
-@forked
 def test_progress_is_rewritten_on_a_terminal(write, tmp_path):
     "The running step's line is there while it runs, and once more when it has failed."
     show = io.StringIO()
@@ -321,7 +318,6 @@ def test_progress_is_rewritten_on_a_terminal(write, tmp_path):
     assert show.getvalue().endswith("failed\n")
 
 
-@forked
 def test_many_notebooks_go_on_after_a_failure(write, tmp_path):
     "The summary counts, and repeats each error."
     bad = write("1 / 0", name="01_bad.ipynb")
@@ -399,6 +395,7 @@ def test_the_readme_starts_its_links_one_folder_higher(tmp_path):
     assert "1 + 1" in text and "    2\n" in text
 
 
+@fresh
 def test_a_kernel_can_be_closed_twice():
     "It does not start, and is closed by whoever noticed; then by whoever asked for it."
     kernel = FreshKernel(kernel_name="python3")

@@ -23,12 +23,13 @@ from hypothesis import strategies as st
 from make_artifacts import FLIGHTS_APP, HOME, make_artifact, to_json_rows
 
 import mlprod
-from mlprod import data, score
+from mlprod import score
 from mlprod.app.app import create_app
 from mlprod.app.model import InService
 from mlprod.app.rows import read_value
+from mlprod.frames import BLANKS
 from mlprod.parts import score_table
-from mlprod.score import BLANKS, ScoreError, number_records, read_texts
+from mlprod.score import ScoreError, number_records, read_texts
 
 ROOT = Path(mlprod.__file__).resolve().parent.parent
 ARTIFACTS = FLIGHTS_APP / "artifacts"
@@ -215,11 +216,6 @@ def test_a_model_with_several_labels_scores_tables_too(tmp_path):
     answers = asked.post("/predict", json=requests).json["predictions"]
     for name in ("score", "decision"):
         assert [each[name] for each in scored] == [each[name] for each in answers]
-
-
-def test_nothing_is_what_it_is_in_training():
-    "A word that means nothing in a CSV file means it in both."
-    assert BLANKS == data.BLANKS
 
 
 # --- bad records ----------------------------------------------------------------------------------

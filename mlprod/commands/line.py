@@ -288,12 +288,12 @@ def check_all(options: argparse.Namespace) -> int:
 
 
 def write_readme_file(options: argparse.Namespace) -> int:
-    "Write README.md from nbs/index.ipynb."
+    "Run nbs/index.ipynb, and write README.md from it."
     root = find_root()
-    from mlprod.run import write_readme
+    from mlprod.own import write_front
 
-    write_readme(root / "nbs" / "index.ipynb", root / "README.md")
-    print(f"wrote {shorten(root / 'README.md')}")
+    for path in write_front(root):
+        print(f"wrote {shorten(path)}")
     return 0
 
 # %% ../../nbs/workshop/commands_line.ipynb #c11e0007

@@ -61,7 +61,8 @@
       "aria-label": `${unit} for each share of the rows; the tiles above say the numbers`,
     });
     const write = (value) => (valued || !page.labels.length ? number(value) : percent(value));
-    for (const value of [least, 0, most].filter((each, n, all) => all.indexOf(each) === n)) {
+    const apart = (each, n, all) => all.slice(0, n).every((one) => Math.abs(y(one) - y(each)) > 16);
+    for (const value of [0, least, most].filter(apart)) {
       picture.append(
         draw("line", { x1: left, x2: width - 16, y1: y(value), y2: y(value), class: "grid" }),
         draw("text", { x: left - 8, y: y(value) + 5, class: "end" }, write(value)),
