@@ -15,8 +15,8 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from importlib import resources
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryDirectory
@@ -26,7 +26,7 @@ from .app.model import FILES, Artifact, load_artifact
 from .score import Part, Piece, Task, make_part
 
 # %% ../nbs/15d_cluster.ipynb #cl150013
-MODULES = ("app/rows.py", "app/model.py", "frames.py", "score.py")
+MODULES = ("app.rows", "app.model", "frames", "score")
 LIBRARIES = ("numpy", "onnxruntime", "pandas", "pyarrow")
 
 
@@ -38,7 +38,7 @@ def identify_code() -> tuple[str, ...]:
     "Name what a part's bytes depend on in this process: our modules and the libraries."
     digest = hashlib.sha256()
     for name in MODULES:
-        digest.update(resources.files("mlprod").joinpath(name).read_bytes())
+        digest.update(Path(find_spec(f"mlprod.{name}").origin).read_bytes())
     versions = [f"{name} {version(name)}" for name in LIBRARIES]
     return (f"mlprod {digest.hexdigest()[:12]}", *versions)
 

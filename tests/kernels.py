@@ -15,9 +15,10 @@ from functools import cache
 from importlib import import_module
 
 HEAVY = """
-ipykernel.kernelapp matplotlib.pyplot pandas pyarrow.compute pyarrow.csv pyarrow.parquet pydantic
+flask ipykernel.kernelapp matplotlib.pyplot mistune msgspec nbclient pandas prometheus_client
+psycopg pyarrow.compute pyarrow.csv pyarrow.parquet pydantic.functional_serializers pydantic.types
 ruamel.yaml skl2onnx sklearn.compose sklearn.ensemble sklearn.inspection sklearn.linear_model
-sklearn.model_selection sklearn.pipeline sklearn.preprocessing sklearn.tree flask nbclient
+sklearn.model_selection sklearn.pipeline sklearn.preprocessing sklearn.tree
 """.split()  # noqa: SIM905
 
 

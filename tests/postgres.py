@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -75,13 +75,15 @@ class Server:
         lines = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True).stdout
         pairs = [line.split() for line in lines.splitlines()]
         processes = [int(first), *(int(pid) for pid, parent in pairs if parent == first)]
-        for process in processes:
-            os.kill(process, signal.SIGSTOP)
         try:
+            for process in processes:
+                with suppress(ProcessLookupError):  # it has ended since
+                    os.kill(process, signal.SIGSTOP)
             yield
         finally:
             for process in processes:
-                os.kill(process, signal.SIGCONT)
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGCONT)
 
     def new_database(self):
         "Make an empty database, and return its address."

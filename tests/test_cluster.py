@@ -26,7 +26,8 @@ from mlprod.score import Piece, ScoreError, Task
 
 pytestmark = posix
 FOLDER = ARTIFACTS / FLIGHTS.version
-NEEDED = ["__init__.py", "app/__init__.py", "cluster.py", *cluster.MODULES]
+MODULES = [name.replace(".", "/") + ".py" for name in cluster.MODULES]
+NEEDED = ["__init__.py", "app/__init__.py", "cluster.py", *MODULES]
 ABSENT = ["sklearn", "skl2onnx", "onnx", "scipy", "joblib", "matplotlib", "nbformat", "pydantic"]
 MEMORY = 500_000_000  # of a worker; with the libraries it needs half of that
 
