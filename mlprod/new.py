@@ -85,7 +85,7 @@ def find_cut(path: Path, profiles: dict[str, Profile], brief: Brief) -> tuple[st
         table = pq.read_table(path, columns=[name, brief.target])
         labels = code_labels(table[brief.target], target, brief)
         moments = table[name].filter(pa.array(labels >= 0))
-        if moments.null_count or len(moments) < 20:
+        if moments.null_count or len(moments.unique()) < 20:
             continue
         if moments.type.tz:
             zone = brief.timezone or "UTC"
@@ -98,7 +98,11 @@ def find_cut(path: Path, profiles: dict[str, Profile], brief: Brief) -> tuple[st
     return None
 
 
-def code_labels(values: pa.ChunkedArray, target: Profile, brief: Brief) -> np.ndarray:
+def code_labels(
+    values: pa.ChunkedArray,  # (n,) of the target
+    target: Profile,
+    brief: Brief,
+) -> np.ndarray:  # (n,) int64
     "Give each row the code of its label, 0 to an amount, and -1 where there is none."
     if is_amount(target, brief):
         return np.where(values.is_null().to_numpy(), -1, 0)
@@ -112,7 +116,10 @@ def code_labels(values: pa.ChunkedArray, target: Profile, brief: Brief) -> np.nd
 SAMPLE = 20_000  # rows, about
 
 
-def write_sample(path: Path, to: Path) -> None:
+def write_sample(
+    path: Path,  # of Parquet
+    to: Path,    # of the sample
+) -> None:
     "Write about SAMPLE rows of a Parquet file, evenly."
     with pq.ParquetFile(path) as file, pq.ParquetWriter(to, file.schema_arrow) as writer:
         every = max(1, file.metadata.num_rows // SAMPLE)
@@ -183,7 +190,13 @@ def describe_column(name: str, profile: Profile, kind: str) -> str:
     return f"| {escape(name)} | {kind} | {', '.join(seen)[:100]} | {missing:,} |"
 
 
-def write_readme(brief: Brief, table: Table, origin: str, profiles: dict, kinds: dict) -> str:
+def write_readme(
+    brief: Brief,
+    table: Table,
+    origin: str,                   # the file's name, or the query
+    profiles: dict[str, Profile],  # by column
+    kinds: dict[str, str],         # of the contract, by column
+) -> str:  # Markdown
     "Write where the rows come from, and what was done to them."
     plain, path = escape, table.path
     lines = [f"# {plain(brief.project)}", "", f"Target: {plain(brief.target)}.", ""]

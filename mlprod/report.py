@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['TAGS', 'Count', 'Finite', 'Figure', 'LESS_IS_BETTER', 'OF_LABELS', 'OF_AMOUNTS', 'A_LABEL', 'AN_AMOUNT', 'NAMES',
-           'SHARES', 'FEWEST_PER_LABEL', 'FEWEST_AMOUNTS', 'MOST_DRAWN', 'NotApplicable', 'tag_of', 'or_reason',
-           'figure', 'area_under_curve', 'Scored', 'score_rows', 'auc_of', 'accuracy_of', 'Metrics', 'name_metric',
-           'write_figure', 'main_metric', 'why_no_capacity', 'measure_rows', 'measure_amounts', 'measure_covered',
-           'compare_rows', 'Bin', 'predictions_of', 'measure_calibration', 'Slice', 'measure_slices', 'BehaviourResult',
-           'check_behaviours', 'Outcome', 'find_threshold', 'measure_outcome', 'hit_at', 'value_at', 'Point',
-           'measure_curve', 'Advantage', 'measures_of', 'measure_advantages', 'describe_advantage', 'Report',
+           'READABLE', 'SHARES', 'FEWEST_PER_LABEL', 'FEWEST_AMOUNTS', 'MOST_DRAWN', 'NotApplicable', 'tag_of',
+           'or_reason', 'figure', 'area_under_curve', 'Scored', 'score_rows', 'auc_of', 'accuracy_of', 'Metrics',
+           'name_metric', 'write_figure', 'main_metric', 'why_no_capacity', 'measure_rows', 'measure_amounts',
+           'measure_covered', 'compare_rows', 'Bin', 'predictions_of', 'measure_calibration', 'Slice', 'measure_slices',
+           'BehaviourResult', 'check_behaviours', 'Outcome', 'find_threshold', 'measure_outcome', 'hit_at', 'value_at',
+           'Point', 'measure_curve', 'Advantage', 'measures_of', 'measure_advantages', 'describe_advantage', 'Report',
            'ReportError', 'list_unexamined', 'list_doubts', 'evaluate_model', 'describe_sampling', 'make_report',
            'write_report', 'read_report', 'list_broken_limits', 'compare_limits', 'write_verdict', 'describe_test',
            'with_unit', 'describe_main', 'describe_worth', 'describe_failures', 'slice_metric', 'plot_calibration',
@@ -306,6 +306,9 @@ class Slice(Part):
     metrics: Metrics
 
 
+READABLE = 40  # slices; of more, those with enough rows come first
+
+
 def measure_slices(
     test_rows: pd.DataFrame,  # (n, n_columns)
     model: Scored,            # the same rows, scored
@@ -329,7 +332,9 @@ def measure_slices(
                     metrics=compare_rows(ours, theirs, main_metric(contract)),
                 )
             )  # fmt: skip
-    return sorted(slices, key=lambda part: not part.judged)  # those that tell something first
+    if len(slices) > READABLE:
+        slices.sort(key=lambda part: not part.judged)
+    return slices
 
 # %% ../nbs/05b_report.ipynb #rep00026
 class BehaviourResult(Part):

@@ -94,7 +94,8 @@ def find_project(
 ) -> Project:
     "Find the artifact in service of a project; raises SiteError without one."
     contract = read_contract(path)
-    for place in (root / "artifacts" / contract.project, root / "app" / "artifacts"):
+    apps = (root / "app", Path(path).parent / "app")  # there since `mlprod own`: the example's
+    for place in (root / "artifacts" / contract.project, *(app / "artifacts" for app in apps)):
         try:
             artifact = InService(place).artifact()
         except ArtifactError:

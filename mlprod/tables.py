@@ -299,7 +299,12 @@ def open_text(path: Path, options: Options) -> Source:
 
 # %% ../nbs/workshop/tables.ipynb #tab00017
 def read_records(
-    path: Path, encoding: str, names: list[str], raw: list[str], separator: str, above: int
+    path: Path,
+    encoding: str,
+    names: list[str],  # of the columns
+    raw: list[str],  # the same, as they stand in the header
+    separator: str,
+    above: int,  # lines that are no records: the header, and what stands over it
 ) -> Iterator[pa.Table]:  # of texts
     "Read the records below the first lines; raises TableError for one of another length."
     ragged, total = [], 0
@@ -393,7 +398,10 @@ def write_cell(value: Any, where: str) -> str:
 
 
 def make_tables(
-    records: Iterable, names: list[str], raw: list[str], where: str
+    records: Iterable,  # of sequences of cells
+    names: list[str],  # of the columns
+    raw: list[str],  # the same, as they stand in the header
+    where: str,  # for messages
 ) -> Iterator[pa.Table]:  # of texts
     "Write records as tables of texts; raises TableError for a record with too many values."
     records, first = iter(records), 1
@@ -489,7 +497,11 @@ def has_merged_rows(path: Path, above: int) -> bool:
     return False
 
 
-def open_sql(url: str, query: str, options: Options) -> Source:
+def open_sql(
+    url: str,  # sqlite:///FILE or postgresql://…
+    query: str,  # that reads
+    options: Options,
+) -> Source:
     "Open the rows of a query; raises TableError for what no database answers."
     where = f"--sql {url.partition('://')[0]}"
 
@@ -797,7 +809,12 @@ def type_of(way: Way) -> pa.DataType:
     return TYPES.get(way.kind) or pa.timestamp("us", "UTC" if way.zoned else None)
 
 
-def convert(texts: pa.Array, way: Way, survey: Survey, before: int) -> pa.Array:
+def convert(
+    texts: pa.Array,  # (n,) of a batch
+    way: Way,
+    survey: Survey,  # of the whole column
+    before: int,  # rows in earlier batches
+) -> pa.Array:  # (n,) of the way's type; blanks are null
     "Convert a batch of texts; raises TableError for the first that does not fit."
     values = pc.if_else(pc.is_in(texts, value_set=survey.words), None, texts)
     if way.kind == "text":
@@ -911,7 +928,11 @@ def read_table(
     return Table(path, rows, source.names, notes, units, naive, sha256)
 
 
-def check_typed(values: pa.Array, name: str, before: int) -> pa.Array:
+def check_typed(
+    values: pa.Array,  # (n,) of a batch
+    name: str,
+    before: int,  # rows in earlier batches
+) -> pa.Array:  # (n,)
     "Make NaN missing, as Parquet's other kinds have it; raises TableError for an infinite number."
     if not pa.types.is_floating(values.type):
         return values

@@ -112,7 +112,7 @@ def test_everything_the_app_imports_is_required():
         for name in re.findall(r"^ *(?:from|import) (\w+)", path.read_text("utf-8"), re.M):
             for library in {each.lower().replace("_", "-") for each in providers.get(name, [])}:
                 named = (path.name, library) == ("postgres.py", "psycopg")  # DEPLOY.md says when
-                assert named or library in wanted or library == "mlprod", f"{path.name}: {library}"
+                assert named or library in wanted or name == "mlprod", f"{path.name}: {library}"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no umask, no modes")

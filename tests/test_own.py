@@ -99,7 +99,9 @@ def test_the_readme_begins_with_the_question(owned):
 
 
 def test_the_app_is_theirs(owned):
-    "It holds one version: theirs."
+    "It holds one version: theirs; and no lesson takes it for the example's."
+    lessons = (owned / "nbs").glob("[0-9]*.ipynb")
+    assert not [path for path in lessons if re.search(rb"\.\./app\b", path.read_bytes())]
     ours = InService(owned / "artifacts" / "penguins").artifact().version
     served = InService(owned / "app" / "artifacts").artifact()
     assert (served.version, served.project) == (ours, "penguins")
