@@ -296,7 +296,10 @@ def check_figures(root: Path) -> list[str]:  # root: the repository; problems
     problems = []
     for path, text in sorted(texts.items()):
         name = path.relative_to(root).as_posix()
-        problems += [f"{name}: {problem}" for problem in find_false_claims(text, path.parent)]
+        way_out = "; `mlprod readme`" if name == "README.md" else ""
+        problems += [
+            f"{name}: {problem}{way_out}" for problem in find_false_claims(text, path.parent)
+        ]
         for figure in find_unsourced(text) if name == "README.md" else ():
             problems.append(f"{name}: {figure}: expected a link to its source; got none")
     return problems
