@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['COMMANDS', 'GROUPS', 'Parser', 'make_parser', 'list_commands', 'name_nearest', 'describe_error', 'main',
-           'run_command', 'report_error', 'catch_signals']
+           'run_command', 'find_stop', 'report_error', 'catch_signals']
 
 # %% ../nbs/workshop/commands.ipynb #8883eaaf
 import argparse
@@ -110,10 +110,17 @@ def run_command(name: str, words: list[str], debug: bool) -> int:  # exit status
     try:
         catch_signals()
         return COMMANDS[name][0](options)
-    except KeyboardInterrupt as stop:
-        return report_error("stopped", debug, 128 + (stop.args or [signal.SIGINT])[0])
-    except Exception as error:
+    except (KeyboardInterrupt, Exception) as error:
+        if stop := find_stop(error):
+            return report_error("stopped", debug, 128 + (stop.args or [signal.SIGINT])[0])
         return report_error(describe_error(error), debug)
+
+
+def find_stop(error: BaseException | None) -> KeyboardInterrupt | None:
+    "Find the Ctrl-C behind an error: what is closed in a hurry may raise another one."
+    while error and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def report_error(text: str, debug: bool = False, status: int = 1) -> int:

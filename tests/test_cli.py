@@ -23,7 +23,7 @@ from make_artifacts import make_artifact
 import mlprod
 from mlprod.app.log import open_log, write_lines
 from mlprod.app.model import load_artifact
-from mlprod.cli import COMMANDS, main, make_parser
+from mlprod.cli import COMMANDS, find_stop, main, make_parser
 from mlprod.commands.line import plan_run
 from mlprod.consistency import check_contracts, check_library, check_notebooks
 from mlprod.generate import generate_app
@@ -487,3 +487,14 @@ def test_a_library_that_differs_from_its_notebooks_is_named(project):
         "mlprod/toy.py is not what the notebooks export; `nbdev-export`",
         "nbs/01_toy.ipynb is not clean; `nbdev-clean`",
     ]
+
+
+def test_a_stop_is_one_also_where_closing_down_fails():
+    "Whatever is raised after Ctrl-C, the exit status is that of Ctrl-C."
+    with pytest.raises(RuntimeError) as caught:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise RuntimeError("the loop is closed")
+    assert isinstance(find_stop(caught.value), KeyboardInterrupt)
+    assert find_stop(RuntimeError("of its own")) is None

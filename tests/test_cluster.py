@@ -1,4 +1,4 @@
-"""Parts on a cluster: a real scheduler and two real workers over TCP, killed and out of memory."""
+"""Flights on a cluster: a real scheduler and two real workers, killed and out of memory."""
 
 import json
 import os
