@@ -1,4 +1,4 @@
-"""Flights on a cluster: a real scheduler and two real workers, killed and out of memory."""
+"""Score flights on a cluster: a real scheduler and two real workers, killed and out of memory."""
 
 import json
 import os
