@@ -80,7 +80,8 @@ def find_contract(root: Path) -> Path:
 
 def move_example(root: Path) -> dict[Path, bytes]:  # content by path
     "Rewrite the lessons, for the app that they call is the flights': it moves to data/flights."
-    lessons = {path: path.read_bytes() for path in sorted((root / "nbs").glob("[0-9]*.ipynb"))}
+    paths = [path for name in ("[0-9]*", "workshop/*") for path in root.glob(f"nbs/{name}.ipynb")]
+    lessons = {path: path.read_bytes() for path in sorted(paths)}
     moved = {path: re.sub(rb"\.\./app\b", b"../data/flights/app", text)
              for path, text in lessons.items()}  # fmt: skip
     return {path: text for path, text in moved.items() if text != lessons[path]}

@@ -632,9 +632,10 @@ def test_a_server_that_is_asked_to_stop_writes_what_waits(root, tmp_path):
     "SIGTERM reaches the server, and its workers write their queues before they end."
     app = generate_app(root / "app" / "artifacts", tmp_path / "app")
     artifacts, path = app / "artifacts", tmp_path / "log.sqlite"
-    body = json.dumps(load_artifact(artifacts / read_pointer(artifacts)).example).encode()
+    artifact = load_artifact(artifacts / read_pointer(artifacts))
+    body = json.dumps(artifact.example).encode()
     with serving(app, WORKERS="2", PREDICTION_LOG=str(path)) as address:
         for _ in range(40):
             answer = fetch(f"{address}/predict", body, Content_Type="application/json")
             assert answer[0] == 200, answer
-    assert len(lines_of(path, "flights")) == 40
+    assert len(lines_of(path, artifact.project)) == 40

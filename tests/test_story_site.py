@@ -154,14 +154,16 @@ def test_readme_and_card_fail_beside_another_report(tmp_path):
 
     report = next(tmp_path.glob("app/artifacts/*/report.json"))
     page = json.loads(report.read_bytes())
-    page["metrics"]["auc"], page["slices"][0]["rows"] = 0.7, 1
-    report.write_text(json.dumps(page))
     readme = (tmp_path / "README.md").read_text(encoding="utf-8")
+    group, name = re.search(r"report\.json#/(metrics)/(\w+)\)", readme).groups()
+    page[group][name], page["slices"][0]["rows"] = 0.123, 1
+    report.write_text(json.dumps(page))
     (tmp_path / "README.md").write_text(readme + "\nIt is 99.9% right.\n", encoding="utf-8")
     problems = check_figures(tmp_path)
     card = report.with_name("card.md").relative_to(tmp_path).as_posix()
     assert [problem.partition(": ")[0] for problem in problems] == ["README.md"] * 2 + [card] * 2
-    assert "0.655: expected what stands in app/artifacts/" in problems[0]
+    assert f": expected what stands in app/artifacts/{report.parent.name}" in problems[0]
+    assert f"#/{group}/{name}" in problems[0]
     assert problems[1] == "README.md: 99.9%: expected a link to its source; got none"
 
 
