@@ -21,8 +21,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import partial
-from itertools import chain
+from functools import cache, partial
+from itertools import chain, repeat
 from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TextIO
@@ -168,14 +168,15 @@ def read_texts(
     texts = pc.if_else(pc.is_in(texts, value_set=pa.array(blanks, texts.type)), None, texts)
     if column.kind != "number":
         return texts, []
-    plain = pc.utf8_trim_whitespace(pick_plain(texts, f" *{NUMBER} *"))
-    problems = []
-    for place in np.flatnonzero(pc.and_(plain.is_null(), texts.is_valid())).tolist():
+    names, problems = texts.dictionary_encode(), []
+    plain = pc.utf8_trim_whitespace(pick_plain(names.dictionary, f" *{NUMBER} *"))
+    numbers = plain.cast(pa.float64()).take(names.indices)
+    for place in np.flatnonzero(pc.and_(numbers.is_null(), texts.is_valid())).tolist():
         try:
             read_value(texts[place].as_py(), column)
         except ValueRefused as refused:
             problems.append(Problem(place + 1, column.name, *refused.args))
-    return plain.cast(pa.float64()), problems
+    return numbers, problems
 
 # %% ../nbs/15a_batch.ipynb #c18d3806
 UNCLOSED = "expected a quote that closes within its record, got separators and line breaks in it"
@@ -198,6 +199,10 @@ def decode_texts(values: pa.Array, name: str) -> tuple[pa.Array, list[Problem]]:
 
 def find_unclosed(texts: pa.Array, most: int, mark: str) -> int | None:
     "Find the place of a text with line breaks and the separators of a whole record, or None."
+    data = texts.buffers()[2]  # all values, one behind the other
+    content = data.to_pybytes() if data else b""
+    if b"\n" not in content and b"\r" not in content:
+        return None
     lines = pc.or_(pc.match_substring(texts, "\n"), pc.match_substring(texts, "\r"))
     places = np.flatnonzero(lines.to_numpy(zero_copy_only=False)).tolist()
     return next((place for place in places if texts[place].as_py().count(mark) >= most), None)
@@ -333,7 +338,7 @@ def encode_lines(lines: list[bytes], numbers: np.ndarray, features: Features) ->
     good, matrix, warnings, more = encode_good(list_columns(rows, features), features, [])
     problems += [each._replace(row=int(numbers[fits][each.row - 1])) for each in more]
     fits[fits] = good
-    kept = [lines[place] for place in np.flatnonzero(fits).tolist()]
+    kept = lines if fits.all() else [lines[place] for place in np.flatnonzero(fits).tolist()]
     return Batch(numbers[fits], kept, matrix, warnings, problems)
 
 
@@ -448,11 +453,9 @@ def to_lines(kept: pa.Table | list[bytes], answers: Answers, file: str = "") -> 
     scores = encode(answers.score.to_pylist())[1:-1].split(b",")
     names = [encode(name) for name in answers.decision.dictionary.to_pylist()]
     decisions = [names[place] for place in answers.decision.indices.to_pylist()]
-    texts = [[]] * len(kept)
-    if answers.warnings:
-        pairs = zip(*[each.to_pylist() for each in answers.warnings], strict=True)
-        texts = [[text for text in pair if text] for pair in pairs]
-    each = zip(kept, answers.record.tolist(), scores, decisions, map(encode, texts), strict=False)
+    texts = [each.to_pylist() for each in answers.warnings] or [repeat(None, len(kept))]
+    write = cache(lambda *each: encode([text for text in each if text]))
+    each = zip(kept, answers.record.tolist(), scores, decisions, map(write, *texts), strict=False)
     return b"".join([
         b'%b%b,"record":%d,"score":%b,"decision":%b,"warnings":%b}\n'
         % (line.rstrip()[:-1], front, record, score, decision, text)
