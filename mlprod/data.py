@@ -97,7 +97,8 @@ def load_table(path: Path, contract: Contract) -> pd.DataFrame:
 
 def way_out(path: Path, contract: Contract) -> str:
     "Name the command that makes rows which can be read out of many another file."
-    return f" (mlprod new {path.name} --target {contract.target.column} makes a clean copy)"
+    clean, where = f"{path.stem}-clean.parquet", f"data/{contract.project}/contract.yaml"
+    return f" (mlprod convert {path.name} {clean} --contract {where} makes a clean copy)"
 
 
 def load_text(path: Path, contract: Contract, mark: str) -> pd.DataFrame:
