@@ -93,7 +93,7 @@ def count_request(
         log.log(level, "request", extra={"fields": fields})
 
 
-def count_rows(predictions: list) -> None:
+def count_rows(predictions: list) -> None:  # of one request
     "Count rows that were scored, and the warnings given with them."
     if has_room(os.getpid()):
         ROWS.inc(len(predictions))
