@@ -127,7 +127,7 @@ def make_baseline(
     return Pipeline([("column", pick), ("model", model)])
 
 # %% ../nbs/04_train.ipynb #6c571bfb
-def choose_cut(contract: Contract, seed: int, n_folds: int, in_groups: bool) -> Any:
+def choose_cut(contract: Contract, seed: int, n_folds: int, in_groups: bool) -> Any:  # a splitter
     "Choose one of scikit-learn's ways to cut rows: in time, by groups or at random."
     if contract.split.by is not None:
         return TimeSeriesSplit(n_folds - 1)

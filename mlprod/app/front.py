@@ -141,7 +141,7 @@ class Front:
         finally:
             self.bodies.held -= len(body)
 
-    async def answer(self, scope, protocol, body: bytearray) -> None:
+    async def answer(self, scope, protocol, body: bytearray) -> None:  # body: empty, to be filled
         "Read the body, and send the answer: ours to a plain request, else Flask's, or a problem."
         began, plain = time.perf_counter(), is_plain(scope)
         request_id = new_request_id(self.clock)
@@ -180,7 +180,7 @@ class Front:
             self.waiting -= 1
 
 # %% ../../nbs/09f_front.ipynb #9530ded1
-async def send(protocol, status: int, headers: list, answer: bytes) -> None:
+async def send(protocol, status: int, headers: list, answer: bytes) -> None:  # headers: pairs
     "Send an answer; a large one in pieces, and only to a client that reads them in time."
     if len(answer) < LARGE:
         protocol.response_bytes(status, headers, answer)

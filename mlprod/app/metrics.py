@@ -100,7 +100,7 @@ def count_rows(predictions: list) -> None:  # of one request
         WARNINGS.inc(sum([len(prediction.warnings) for prediction in predictions]))
 
 
-def count_lost(rows: int) -> None:
+def count_lost(rows: int) -> None:  # rows: how many
     "Count predictions that could not be logged."
     if has_room(os.getpid()):
         LOST.inc(rows)
