@@ -6,7 +6,7 @@
 __all__ = ['SAMPLE', 'LOCK', 'MARKS', 'NewError', 'name_project', 'check_name', 'profile_table', 'find_cut', 'code_labels',
            'write_sample', 'find_suspects', 'ask_user', 'escape', 'describe_column', 'write_readme', 'remove_leftovers',
            'open_folder', 'Project', 'read_standard', 'check_brief', 'make_project', 'describe_project', 'read_options',
-           'start_project']
+           'open_table', 'open_source', 'start_project', 'convert_table']
 
 # %% ../nbs/workshop/new.ipynb #new00002
 import argparse
@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 from zoneinfo import available_timezones
 
@@ -365,41 +366,50 @@ def describe_project(project: Project, origin: str) -> list[str]:
     return [*lines, f"next      {then}mlprod run --contract {contract}"]
 
 # %% ../nbs/workshop/new.ipynb #new00022
-MARKS = {"tab": "\t", "comma": ",", "semicolon": ";", "bar": "|"}
+MARKS = {"tab": "\t", "comma": ",", "semicolon": ";", "bar": "|", "space": " "}
 
 
-def read_options(options: argparse.Namespace) -> tuple[Source, Options, str, str, str]:
-    "Open what the command line names: source, options, name for a project, origin, SHA-256."
+def read_options(options: argparse.Namespace) -> Options:
+    "Take what the command line says of how a table is read; raises NewError."
     mark = MARKS.get(options.separator, options.separator)
     if mark is not None and (len(mark) != 1 or mark in '"\n\r' or not mark.isascii()):
         names = ", ".join(MARKS)
         raise NewError(f"--separator {options.separator}: expected one character, or {names}")
-    told = Options(
-        options.target, options.encoding, mark, options.decimal, options.date_order,
+    return Options(
+        options.target or "", options.encoding, mark, options.decimal, options.date_order,
         tuple(options.blank or ()), options.sheet,
     )  # fmt: skip
-    if options.timezone and options.timezone not in available_timezones():
-        close = get_close_matches(options.timezone, available_timezones(), n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise NewError(f"--timezone {options.timezone}: expected one like Europe/Berlin{hint}")
+
+
+def open_table(path: Path, told: Options) -> Source:
+    "Open a file, or a folder of Parquet."
+    openers = {"text": open_text, "Excel": open_excel, "Parquet": open_parquet}
+    return openers[find_kind(path)](path, told)
+
+
+def open_source(options: argparse.Namespace, told: Options) -> tuple[Source, str, str, str]:
+    "Open what the command line names: the source, a name for its project, its origin, its SHA-256."
     if bool(options.sql) != bool(options.query):
         raise NewError("--sql: expected --sql URL and --query SELECT together; got one of them")
     if bool(options.sql) == bool(options.table):
         raise NewError("mlprod new: expected a TABLE, or --sql URL with --query; got both or none")
     if options.sql:
         name = name_project(re.split("[/?]", options.sql.partition("://")[2])[-1].split(".")[0])
-        source = open_sql(options.sql, options.query, told)
-        return source, told, name, f"query: {options.query}", ""
+        return open_sql(options.sql, options.query, told), name, f"query: {options.query}", ""
     path = Path(options.table)
-    kind = find_kind(path)
-    opened = {"text": open_text, "Excel": open_excel, "Parquet": open_parquet}[kind](path, told)
+    source = open_table(path, told)
     sha256 = "" if path.is_dir() else hash_file(path)
-    return opened, told, name_project(path.stem or path.name), path.name, sha256
+    return source, name_project(path.stem or path.name), path.name, sha256
 
 
 def start_project(options: argparse.Namespace, root: Path) -> Project:
     "Make a project of what the command line names; raises ValueErrors, each of one line."
-    source, told, name, origin, sha256 = read_options(options)
+    if options.timezone and options.timezone not in available_timezones():
+        close = get_close_matches(options.timezone, available_timezones(), n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise NewError(f"--timezone {options.timezone}: expected one like Europe/Berlin{hint}")
+    told = read_options(options)
+    source, name, origin, sha256 = open_source(options, told)
     target = told.target
     if target in source.raw:  # it may have been renamed
         target = source.names[source.raw.index(target)]
@@ -412,3 +422,19 @@ def start_project(options: argparse.Namespace, root: Path) -> Project:
     asks = not options.yes and sys.stdin is not None and sys.stdin.isatty()
     standard = read_standard(options.odcs)
     return make_project(source, told, brief, folder, origin, sha256, asks, standard)
+
+
+def convert_table(options: argparse.Namespace) -> Table:
+    "Read a table as start_project does, into a Parquet file of its own; raises ValueErrors."
+    path, to = Path(options.table), Path(options.to)
+    if to.suffix.lower() != ".parquet":
+        raise NewError(f"{to}: expected a name that ends in .parquet")
+    if to.exists() or not to.parent.is_dir():
+        found = "one in use" if to.exists() else f"no folder {to.parent}"
+        raise NewError(f"{to}: expected a new name in a folder that is there; got {found}")
+    told = read_options(options)
+    source = open_table(path, told)
+    with TemporaryDirectory(prefix=".mlprod-", dir=to.parent) as aside:
+        table = read_table(source, Path(aside) / "rows.parquet", told)
+        os.replace(table.path, to)
+    return table._replace(path=to)
