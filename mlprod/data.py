@@ -93,12 +93,15 @@ def load_table(path: Path, contract: Contract) -> pd.DataFrame:
         problem += ", such as a quote that never closes" if kind == "CSV" else ""
     except OSError as error:
         problem = f"expected a file that can be read; got {error.strerror or 'a broken one'}"
-    raise DataError([problem + way_out(path) * path.exists()])
+    broken = kind == "Parquet" and path.is_file()
+    way = way_out(path, contract) if path.exists() and not broken else ""
+    raise DataError([problem + way])
 
 
-def way_out(path: Path) -> str:
+def way_out(path: Path, contract: Contract) -> str:
     "Name the command that makes rows which can be read out of many another file."
-    return f" (mlprod convert {path.name} {path.stem}.parquet makes a clean copy)"
+    clean, where = f"{path.stem}-clean.parquet", f"data/{contract.project}/contract.yaml"
+    return f" (mlprod convert {path.name} {clean} --contract {where} makes a clean copy)"
 
 
 def load_text(path: Path, contract: Contract, mark: str) -> pd.DataFrame:
@@ -109,7 +112,7 @@ def load_text(path: Path, contract: Contract, mark: str) -> pd.DataFrame:
     if len(names) < 2 and names != list(contract.columns):
         got = f"{other[0]!r} between them" if other else "only one" if names else "none"
         problem = f"header: expected names with {mark!r} between them; got {got}"
-        raise DataError([problem + way_out(path)])
+        raise DataError([problem + way_out(path, contract)])
     if problems := name_problems(names, contract):
         raise DataError(problems)
     table = arrow_csv.read_csv(
@@ -288,7 +291,7 @@ def read_table(
     for name, column in contract.columns.items():
         read[name], lines = read_column(rows[name], column, path.suffix.lower() != ".parquet")
         if lines:
-            way = way_out(path) if LOCAL.search(lines[0]) else ""
+            way = way_out(path, contract) if LOCAL.search(lines[0]) else ""
             wrong[name] = [lines[0] + way, *lines[1:]]
     return pd.DataFrame(read, copy=False), wrong
 

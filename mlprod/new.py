@@ -6,7 +6,7 @@
 __all__ = ['SAMPLE', 'LOCK', 'MARKS', 'NewError', 'name_project', 'check_name', 'profile_table', 'find_cut', 'code_labels',
            'write_sample', 'find_suspects', 'ask_user', 'escape', 'describe_column', 'write_readme', 'remove_leftovers',
            'open_folder', 'Project', 'read_standard', 'check_brief', 'make_project', 'describe_project', 'read_options',
-           'open_table', 'open_source', 'start_project', 'convert_table']
+           'start_project', 'convert_table']
 
 # %% ../nbs/workshop/new.ipynb #new00002
 import argparse
@@ -39,7 +39,7 @@ from .start import find_personal, find_reason, guess_labels, is_amount
 from .start import profile_column, text_of
 from .tables import Options, Source, Table, find_kind, open_excel
 from .tables import open_parquet, open_sql, open_text, read_table
-from .write import sync_folder, try_lock, write_aside
+from .write import open_aside, sync_folder, try_lock, write_aside
 
 # %% ../nbs/workshop/new.ipynb #new00005
 class NewError(ValueError):
@@ -369,37 +369,32 @@ def describe_project(project: Project, origin: str) -> list[str]:
 MARKS = {"tab": "\t", "comma": ",", "semicolon": ";", "bar": "|", "space": " "}
 
 
-def read_options(options: argparse.Namespace) -> Options:
-    "Take what the command line says of how a table is read; raises NewError."
+def read_options(
+    options: argparse.Namespace,
+    column: str,  # of the table: by its name we find the header
+) -> tuple[Source, Options, str, str, str]:
+    "Open what the command line names: source, options, name for a project, origin, SHA-256."
     mark = MARKS.get(options.separator, options.separator)
     if mark is not None and (len(mark) != 1 or mark in '"\n\r' or not mark.isascii()):
         names = ", ".join(MARKS)
         raise NewError(f"--separator {options.separator}: expected one character, or {names}")
-    return Options(
-        options.target or "", options.encoding, mark, options.decimal, options.date_order,
+    told = Options(
+        column, options.encoding, mark, options.decimal, options.date_order,
         tuple(options.blank or ()), options.sheet,
     )  # fmt: skip
-
-
-def open_table(path: Path, told: Options) -> Source:
-    "Open a file, or a folder of Parquet."
-    openers = {"text": open_text, "Excel": open_excel, "Parquet": open_parquet}
-    return openers[find_kind(path)](path, told)
-
-
-def open_source(options: argparse.Namespace, told: Options) -> tuple[Source, str, str, str]:
-    "Open what the command line names: the source, a name for its project, its origin, its SHA-256."
     if bool(options.sql) != bool(options.query):
         raise NewError("--sql: expected --sql URL and --query SELECT together; got one of them")
     if bool(options.sql) == bool(options.table):
-        raise NewError("mlprod new: expected a TABLE, or --sql URL with --query; got both or none")
+        raise NewError("expected a TABLE, or --sql URL with --query; got both or none")
     if options.sql:
         name = name_project(re.split("[/?]", options.sql.partition("://")[2])[-1].split(".")[0])
-        return open_sql(options.sql, options.query, told), name, f"query: {options.query}", ""
+        source = open_sql(options.sql, options.query, told)
+        return source, told, name, f"query: {options.query}", ""
     path = Path(options.table)
-    source = open_table(path, told)
+    kind = find_kind(path)
+    opened = {"text": open_text, "Excel": open_excel, "Parquet": open_parquet}[kind](path, told)
     sha256 = "" if path.is_dir() else hash_file(path)
-    return source, name_project(path.stem or path.name), path.name, sha256
+    return opened, told, name_project(path.stem or path.name), path.name, sha256
 
 
 def start_project(options: argparse.Namespace, root: Path) -> Project:
@@ -408,9 +403,8 @@ def start_project(options: argparse.Namespace, root: Path) -> Project:
         close = get_close_matches(options.timezone, available_timezones(), n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         raise NewError(f"--timezone {options.timezone}: expected one like Europe/Berlin{hint}")
-    told = read_options(options)
-    source, name, origin, sha256 = open_source(options, told)
-    target = told.target
+    source, told, name, origin, sha256 = read_options(options, options.target)
+    target = options.target
     if target in source.raw:  # it may have been renamed
         target = source.names[source.raw.index(target)]
     after = [each.strip() for text in options.after or () for each in text.split(",")]
@@ -423,18 +417,19 @@ def start_project(options: argparse.Namespace, root: Path) -> Project:
     standard = read_standard(options.odcs)
     return make_project(source, told, brief, folder, origin, sha256, asks, standard)
 
-
-def convert_table(options: argparse.Namespace) -> Table:
-    "Read a table as start_project does, into a Parquet file of its own; raises ValueErrors."
-    path, to = Path(options.table), Path(options.to)
-    if to.suffix.lower() != ".parquet":
-        raise NewError(f"{to}: expected a name that ends in .parquet")
-    if to.exists() or not to.parent.is_dir():
-        found = "one in use" if to.exists() else f"no folder {to.parent}"
-        raise NewError(f"{to}: expected a new name in a folder that is there; got {found}")
-    told = read_options(options)
-    source = open_table(path, told)
-    with TemporaryDirectory(prefix=".mlprod-", dir=to.parent) as aside:
-        table = read_table(source, Path(aside) / "rows.parquet", told)
-        os.replace(table.path, to)
+# %% ../nbs/workshop/new.ipynb #f67da9d0
+def convert_table(
+    source: Source,
+    options: Options,
+    to: Path,  # of the Parquet file, not there yet
+) -> Table:
+    "Write a table as Parquet, read as `mlprod new` reads one; raises NewError and TableError."
+    if to.suffix.lower() != ".parquet" or not to.parent.is_dir():
+        raise NewError(f"{to}: expected a name that ends in .parquet, in a folder that exists")
+    if to.exists():
+        raise NewError(f"{to}: expected a new name; this one is in use")
+    with TemporaryDirectory(dir=to.parent, prefix=f".{to.name}.") as folder:
+        table = read_table(source, Path(folder) / to.name, options)
+        with open_aside(to) as file, open(table.path, "rb") as written:
+            shutil.copyfileobj(written, file)
     return table._replace(path=to)

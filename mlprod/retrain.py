@@ -27,10 +27,10 @@ from .contract import Contract, Slices, read_contract
 from .data import split_rows, take_labels, units_of
 from .evaluate import choose_threshold, rank_scores, select_top
 from .frames import encode_frame
-from .gate import Check, Verdict, check_advantage, check_limits, check_test_rows, make_verdict
+from .gate import Verdict, check_advantage, check_test_rows, make_verdict
 from .labelled import label_contract, read_known, store_labelled
 from .package import save_artifact
-from .report import Report, evaluate_model, figure
+from .report import Check, Report, check_limits, evaluate_model, figure
 from .service import promote, read_pointer
 from .train import Trained, train_baseline, train_model
 

@@ -6,11 +6,11 @@
 __all__ = ['KINDS', 'MAGIC', 'CHUNK', 'CODES', 'CENTRAL', 'SEPARATORS', 'HEADER_WITHIN', 'MOST', 'BATCH', 'UNCLOSED', 'ROWS',
            'MERGED', 'BLANKS', 'SPACE', 'NO_SYMBOL', 'UNITS', 'SYMBOL', 'THOUSANDS', 'MARKS', 'GROUPED', 'NUMBER',
            'WHOLE', 'CLOCK', 'EPOCH', 'WHEN', 'OFFSET', 'DATE', 'DAYS', 'FORMATS', 'TYPES', 'TableError', 'Options',
-           'Source', 'find_kind', 'find_encoding', 'find_header', 'list_filled', 'clean_names', 'refuse_target',
-           'Header', 'read_header', 'split_records', 'read_head', 'find_separator', 'open_text', 'read_records',
-           'check_quotes', 'leave_out_headers', 'write_cell', 'make_tables', 'unsurrogate', 'open_excel',
-           'cut_blank_end', 'has_merged_rows', 'open_sql', 'plain_type', 'open_parquet', 'parse_moments', 'Survey',
-           'fit', 'plain_numbers', 'Way', 'choose_mark', 'choose_format', 'choose_way', 'type_of', 'convert', 'Table',
+           'Source', 'find_kind', 'find_encoding', 'find_header', 'clean_names', 'refuse_target', 'Header',
+           'read_header', 'split_records', 'read_head', 'find_separator', 'open_text', 'read_records', 'check_quotes',
+           'leave_out_headers', 'write_cell', 'make_tables', 'unsurrogate', 'open_excel', 'cut_blank_end',
+           'has_merged_rows', 'open_sql', 'plain_type', 'open_parquet', 'parse_moments', 'Survey', 'fit',
+           'plain_numbers', 'Way', 'choose_mark', 'choose_format', 'choose_way', 'type_of', 'convert', 'Table',
            'keep_texts', 'read_kept', 'read_table', 'check_typed']
 
 # %% ../nbs/workshop/tables.ipynb #tab00002
@@ -52,7 +52,7 @@ class TableError(ValueError):
 class Options:
     "How a table is to be read, as far as the user says so."
 
-    target: str  # a column, by whose name we find the header; empty: the first full line is it
+    target: str  # a column, by whose name we find the header
     encoding: str | None = None
     separator: str | None = None
     decimal: str | None = None  # point or comma
@@ -170,22 +170,14 @@ def find_header(
     target: str,
 ) -> int | None:  # its place; -1: there is none, columns are numbered; None: nothing fits
     "Find the record that names the columns: the target's name stands in it."
-    above, full = 0, max(map(len, map(list_filled, records[:HEADER_WITHIN])), default=0)
+    above = 0
     for place, record in enumerate(records[:HEADER_WITHIN]):
-        filled = list_filled(record)
-        if not target and filled and len(filled) > full // 2:
-            numbers = sum(bool(re.fullmatch(r"[-+]?[\d.,]+", text)) for text in filled)
-            return -1 if numbers > len(filled) / 2 else place
-        if target and target in {*filled, *clean_names([str(text or "") for text in record])[0]}:
-            return place if above <= max(1, len(filled) // 2) else None
-        above = max(above, len(filled))
+        texts = [str(text or "").strip() for text in record]
+        if target in {*texts, *clean_names(texts)[0]}:
+            return place if above <= max(1, sum(map(bool, texts)) // 2) else None
+        above = max(above, sum(map(bool, texts)))
     number = re.fullmatch(r"column_([1-9]\d*)", target)
     return -1 if number and records and int(number[1]) <= len(records[0]) else None
-
-
-def list_filled(record: list) -> list[str]:
-    "List the texts of a record's cells that are not blank."
-    return [str(text).strip() for text in record if text not in (None, "")]
 
 
 def clean_names(raw: list[str]) -> tuple[list[str], list[str]]:
@@ -229,8 +221,6 @@ def read_header(records: list[list], target: str, where: str) -> Header:
     "Read the header; raises TableError where the target is not in it, or is there twice."
     target, first = target.strip(), records[0] if records else []
     place = find_header(records, target)
-    if not target and place is None:
-        raise TableError(f"{where}: expected a line with the columns' names; got none")
     if place is None:
         raise refuse_target(first, target, where, named=False)
     raw = [str("" if cell is None else cell).strip() for cell in records[max(place, 0)]]
@@ -239,7 +229,7 @@ def read_header(records: list[list], target: str, where: str) -> Header:
         raw = [f"column_{number}" for number in range(1, len(first) + 1)]
         notes = [f"no header: columns are called column_1 to column_{len(raw)}"]
     names, renamed = clean_names(raw)
-    if target and raw.count(target) > 1:
+    if raw.count(target) > 1:
         raise TableError(f"{where}: expected one column {show(target)}; got several")
     return Header(place, raw, names, notes + renamed)
 
@@ -480,7 +470,7 @@ def open_excel(path: Path, options: Options) -> Source:
     fitting = fitting or wanted[:1]  # whose header is refused
     if len(fitting) > 1:
         found = ", ".join(map(show, fitting))
-        wanted = f"expected one sheet with {options.target or 'rows'}"
+        wanted = f"expected one sheet with {options.target}"
         raise TableError(f"{path}: {wanted}; got {found} (--sheet)")
     name, head = fitting[0], heads[fitting[0]]
     where = f"{path}: sheet {show(name)}"
@@ -603,7 +593,7 @@ def open_parquet(path: Path, options: Options) -> Source:
     ]
     kept = [name for name in raw if types[name] is not None]
     names, renamed = clean_names(kept)
-    if options.target and options.target not in {*kept, *names}:
+    if options.target not in {*kept, *names}:
         raise refuse_target(kept, options.target, str(path))
     wanted = pa.schema([(name, types[old]) for name, old in zip(names, kept, strict=True)])
 

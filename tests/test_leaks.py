@@ -58,7 +58,7 @@ def find_reason(values, answer=None, **checked):
         (SICK * 50 + CHANCE.normal(size=N), "alone it tells the labels apart: AUC 1.000"),
         (np.where(SICK, "s", "w") + pd.Series(CHANCE.integers(0, 9, N)).astype(str), "alone it tells"),
         (np.where(SICK & (NOISE > 1), 3.0, np.nan), "it is there only where the label is sick, in"),
-        (np.where(SICK & (NOISE > -1) | (NOISE == NOISE[~SICK].max()), 3.0, np.nan), "it is there nearly only where"),
+        (np.where(SICK & (NOISE > -1) | (np.where(SICK, -9, NOISE).argmax() == np.arange(N)), 3.0, np.nan), "it is there nearly only where"),
         (np.where(SICK & (NOISE > 0.5), np.nan, NOISE**2), "it is missing only where the label is sick"),  # filled in 90% of the rows
         (np.where(CHANCE.random(N) < 0.9, NOISE**2, np.nan), ""),
         (CHANCE.integers(-100, 100, N).astype("int8"), ""),
