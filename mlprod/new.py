@@ -366,7 +366,7 @@ def describe_project(project: Project, origin: str) -> list[str]:
     return [*lines, f"next      {then}mlprod run --contract {contract}"]
 
 # %% ../nbs/workshop/new.ipynb #new00022
-MARKS = {"tab": "\t", "comma": ",", "semicolon": ";", "bar": "|"}
+MARKS = {"tab": "\t", "comma": ",", "semicolon": ";", "bar": "|", "space": " "}
 
 
 def read_options(
