@@ -1,6 +1,5 @@
 """One Chromium for all tests of a process, driven through its DevTools protocol."""
 
-import atexit
 import base64
 import json
 import os
@@ -12,6 +11,7 @@ import time
 import urllib.request
 from functools import lru_cache
 from itertools import count
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 from websocket import create_connection
@@ -100,7 +100,7 @@ def open_browser():
         [CHROMIUM, *OPTIONS, f"--user-data-dir={folder / 'profile'}", "about:blank"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=outside, start_new_session=True,
     )  # fmt: skip
-    atexit.register(end_browser, process, folder)
+    Finalize(None, end_browser, (process, folder), exitpriority=0)
     port, until = folder / "profile" / "DevToolsActivePort", time.monotonic() + 60
     while not (address := read_address(port)):
         assert process.poll() is None and time.monotonic() < until, "Chromium did not start"
