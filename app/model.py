@@ -97,12 +97,19 @@ class Artifact:
         "Score rows from encode_rows: probabilities, (n, n_labels), or amounts, (n, 1); float32."
         if len(matrix) < MANY:
             return self.session.run(["scores"], {"rows": matrix})[0]
+        scores, places = self.score_alike(matrix)
+        return scores[places]
+
+    def score_alike(self, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        "Score equal rows once: the scores, and for each of n rows the place of its own."
         order = sort_alike(matrix)
-        rows = matrix[order]
-        new = np.concatenate([[True], (rows[1:] != rows[:-1]).any(axis=1)])  # equal rows once
-        scores = self.session.run(["scores"], {"rows": rows[new]})[0][np.cumsum(new) - 1]
-        scores[order] = scores.copy()
-        return scores
+        bits = matrix.view(np.uint32)[order]  # NaN is equal to itself
+        new = np.arange(len(bits)) == 0
+        for column in bits.T:
+            new[1:] |= column[1:] != column[:-1]
+        places = np.empty(len(bits), "int64")
+        places[order] = np.cumsum(new) - 1
+        return self.session.run(["scores"], {"rows": bits[new].view(np.float32)})[0], places
 
     def decide(self, scores: np.ndarray) -> tuple[list[float], list[str]]:  # n of each
         "Give the score that counts for each row, and act or leave, the likeliest label, or none."

@@ -121,9 +121,11 @@ class RowsError(ValueError):
 def show(value: Any) -> str:
     "Write a value as JSON would, shortened, so that a message can carry it safely."
     try:
-        text = json.dumps(value[:40] if isinstance(value, str) else value)
+        text = json.dumps(value[:40] if isinstance(value, str) else value, ensure_ascii=False)
     except (RecursionError, TypeError, ValueError):  # nested too deeply, or nothing of JSON
         text = f"a {type(value).__name__}"
+    if not text.isprintable():  # what controls a terminal, or cannot be seen
+        text = "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
     return text if len(text) <= 40 else text[:37] + "..."
 
 
