@@ -93,7 +93,7 @@ class Artifact:
     def example(self) -> dict:  # a row
         return {name: self.contract["columns"][name]["example"] for name in self.features.columns}
 
-    def score(self, matrix: np.ndarray) -> np.ndarray:
+    def score(self, matrix: np.ndarray) -> np.ndarray:  # matrix: (n, n_features) float32
         "Score rows from encode_rows: probabilities, (n, n_labels), or amounts, (n, 1); float32."
         if len(matrix) < MANY:
             return self.session.run(["scores"], {"rows": matrix})[0]
@@ -111,7 +111,7 @@ class Artifact:
         places[order] = np.cumsum(new) - 1
         return self.session.run(["scores"], {"rows": bits[new].view(np.float32)})[0], places
 
-    def decide(self, scores: np.ndarray) -> tuple[list[float], list[str]]:
+    def decide(self, scores: np.ndarray) -> tuple[list[float], list[str]]:  # n of each
         "Give the score that counts for each row, and act or leave, the likeliest label, or none."
         counts, threshold = scores[:, -1].tolist(), self.threshold
         if threshold is not None:
@@ -134,7 +134,7 @@ class Artifact:
         return predictions, scores
 
 
-def start_session(model: bytes) -> onnxruntime.InferenceSession:
+def start_session(model: bytes) -> onnxruntime.InferenceSession:  # model: ONNX
     "Start ONNX Runtime with one thread; the server decides how many rows it works on at once."
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

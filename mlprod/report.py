@@ -11,9 +11,9 @@ __all__ = ['TAGS', 'Count', 'Finite', 'Figure', 'LESS_IS_BETTER', 'OF_LABELS', '
            'BehaviourResult', 'check_behaviours', 'Outcome', 'find_threshold', 'measure_outcome', 'hit_at', 'value_at',
            'Point', 'measure_curve', 'Advantage', 'measures_of', 'measure_advantages', 'describe_advantage', 'Report',
            'ReportError', 'list_unexamined', 'list_doubts', 'evaluate_model', 'describe_sampling', 'make_report',
-           'write_report', 'read_report', 'list_broken_limits', 'compare_limits', 'write_verdict', 'describe_test',
-           'with_unit', 'describe_main', 'describe_worth', 'describe_failures', 'slice_metric', 'plot_calibration',
-           'plot_capacity', 'plot_value', 'list_plots', 'plot_slices']
+           'write_report', 'read_report', 'Check', 'check_figure', 'check_ends', 'check_limits', 'write_verdict',
+           'describe_test', 'with_unit', 'describe_main', 'describe_worth', 'describe_failures', 'slice_metric',
+           'plot_calibration', 'plot_capacity', 'plot_value', 'list_plots', 'plot_slices']
 
 # %% ../nbs/05b_report.ipynb #rep00005
 import json
@@ -29,7 +29,7 @@ from pydantic import Discriminator, Field, JsonValue, Tag, ValidationError
 from sklearn.metrics import average_precision_score
 
 from .choose import Sampling
-from .contract import Contract, Part, Text
+from .contract import Contract, Limits, Part, Slices, Text
 from .data import take_labels, units_of
 from .frames import encode_frame
 from mlprod.evaluate import (
@@ -704,40 +704,57 @@ def read_report(text: str) -> Report:
     return make_report(page)
 
 # %% ../nbs/05b_report.ipynb #rep00037
-def list_broken_limits(
-    report: Report,
-    contract: Contract,
-) -> list[str]:  # one line for each limit that is broken
-    "List what of the contract a report breaks: floors, ceilings, slices, behaviours."
-    limits = contract.limits
-    broken = [f"limits.{line}" for line in compare_limits(report.metrics, limits, "")]
-    for part in report.slices:
-        where = f"{part.column} {part.value} ({part.rows:,} rows): "
+class Check(Part):
+    "One thing that has to hold before a model goes into service."
+
+    name: Text
+    expected: Text
+    got: Text
+    passed: bool
+
+    def __str__(self):
+        return f"{self.name}: expected {self.expected}; got {self.got}"
+
+
+def check_figure(
+    name: str,
+    got: float | NotApplicable,
+    floor: float | None = None,
+    ceiling: float | None = None,  # instead of a floor
+) -> Check:
+    "Check that a figure keeps its floor or its ceiling; one that makes no sense here keeps none."
+    expected = f"at least {floor:g}" if ceiling is None else f"at most {ceiling:g}"
+    if isinstance(got, NotApplicable):
+        return Check(name=name, expected=expected, got=f"none ({got.reason})", passed=False)
+    passed = got >= floor if ceiling is None else abs(got) <= ceiling  # a bias has a sign
+    return Check(name=name, expected=expected, got=f"{got:.4g}", passed=passed)
+
+# %% ../nbs/05b_report.ipynb #c22fabd9
+def check_ends(metrics: Metrics, limits: Limits | Slices, group: str = "") -> list[Check]:
+    "Check the floors and ceilings of all rows; of one group only those of the figures it has."
+    place = "limits.slices" if group else "limits"
+    where = f": {group}" if group else ""
+    checks = []
+    for kind, end in (("floors", "floor"), ("ceilings", "ceiling")):
+        for name, value in getattr(limits, kind).items():
+            got = getattr(metrics, name)
+            if not (group and isinstance(got, NotApplicable)):
+                checks.append(check_figure(f"{place}.{kind}.{name}{where}", got, **{end: value}))
+    return checks
+
+
+def check_limits(report: Report, contract: Contract) -> list[Check]:
+    "Check the limits of all rows and of the groups, and the behaviours; a contract may have none."
+    checks, slices = check_ends(report.metrics, contract.limits), contract.limits.slices
+    for part in report.slices if slices else ():
         if part.judged:
-            lines = compare_limits(part.metrics, limits.slices, where)
-            broken += [f"limits.slices.{line}" for line in lines if "got none" not in line]
+            group = f"{part.column} {part.value} ({part.rows:,} rows)"
+            checks += check_ends(part.metrics, slices, group)
     for number, each in enumerate(report.behaviours):
-        expected = f"expected for {each.needed:.4g} of the rows; got {each.share:.4g}"
-        if not each.holds:
-            broken.append(f"behaviour[{number}]: {each.name}: {expected}")
-    return broken
-
-
-def compare_limits(
-    metrics: Metrics,
-    limits: Part,  # with floors and ceilings
-    where: str,    # the group of rows, if it is one
-) -> list[str]:
-    "List the floors and ceilings that metrics break; of a bias, its size counts."
-    broken = []
-    for kind, sign, word in (("floors", 1, "least"), ("ceilings", -1, "most")):
-        for name, end in getattr(limits, kind).items():
-            got, expected = getattr(metrics, name), f"{where}expected at {word} {end:g}; got"
-            if isinstance(got, NotApplicable):
-                broken.append(f"{kind}.{name}: {expected} none ({got.reason})")
-            elif sign * (abs(got) if name == "bias" else got) < sign * end:
-                broken.append(f"{kind}.{name}: {expected} {got:.4g}")
-    return broken
+        name, needed = f"behaviour[{number}]: {each.name}", f"{100 * each.needed:.4g}%"
+        expected, got = f"for at least {needed} of the rows", f"{100 * each.share:.4g}%"
+        checks.append(Check(name=name, expected=expected, got=got, passed=each.holds))
+    return checks
 
 # %% ../nbs/05b_report.ipynb #rep00039
 def write_verdict(
@@ -745,7 +762,7 @@ def write_verdict(
     contract: Contract,
 ) -> dict[str, str]:  # heading → sentences
     "Write what the model is, what it is worth, its limits, where it fails, and what to doubt."
-    broken = list_broken_limits(report, contract)
+    broken = [str(check) for check in check_limits(report, contract) if not check.passed]
     kept = "It keeps every limit of the contract."
     verdict = {
         "What it is": describe_test(report, contract),

@@ -4,8 +4,8 @@ import pytest
 from make_artifacts import ROOT, train_parts
 
 from mlprod.contract import Limits, read_contract
-from mlprod.gate import FEWEST_PER_LABEL, Check, Verdict, judge_model, make_verdict
-from mlprod.report import NotApplicable
+from mlprod.gate import FEWEST_PER_LABEL, Verdict, judge_model, make_verdict
+from mlprod.report import Check, NotApplicable
 
 
 @pytest.fixture(scope="module", params=["flights", "penguins"])
@@ -76,6 +76,9 @@ def test_groups_with_too_few_rows_are_not_judged(judged):
     assert judge_model(few, contract).passed
     enough = change(few, slices=[change(part, judged=True) for part in report.slices])
     assert len(failed(judge_model(enough, contract))) == len(report.slices)
+    without = NotApplicable(reason="these rows have only one label")
+    parts = [change(part, metrics=change(part.metrics, accuracy=without)) for part in enough.slices]
+    assert judge_model(change(enough, slices=parts), contract).passed, "a figure that no group has"
 
 
 def test_a_metric_that_makes_no_sense_keeps_no_floor(judged):

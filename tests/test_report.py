@@ -24,9 +24,9 @@ from mlprod.report import (
     ReportError,
     Scored,
     area_under_curve,
+    check_limits,
     describe_advantage,
     evaluate_model,
-    list_broken_limits,
     list_plots,
     main_metric,
     make_report,
@@ -213,6 +213,10 @@ def test_no_rows_and_rows_without_labels_are_refused(project):
         evaluate_model(model, baseline, without, contract)
 
 
+def list_broken(report, contract) -> list[str]:
+    return [str(check) for check in check_limits(report, contract) if not check.passed]
+
+
 def test_what_breaks_the_contract_is_listed(project, report):
     "Floors, slices and behaviours, each in one line with its place."
     contract, *_ = project
@@ -226,13 +230,13 @@ def test_what_breaks_the_contract_is_listed(project, report):
         part["metrics"] = part["metrics"] | {floor: 0.1}
     page["behaviours"][0] |= {"share": 0.2, "holds": False}
 
-    broken = list_broken_limits(make_report(page), contract)
+    broken = list_broken(make_report(page), contract)
 
     auc = contract.limits.floors["auc"]
     assert f"limits.floors.auc: expected at least {auc:g}; got 0.5" in broken
     slices = [line for line in broken if line.startswith(f"limits.slices.floors.{floor}: ")]
     assert len(slices) == 1, "small slices are shown, not judged"
-    assert any(line.startswith("behaviour[0]: ") and line.endswith("got 0.2") for line in broken)
+    assert any(line.startswith("behaviour[0]: ") and line.endswith("got 20%") for line in broken)
     assert not any("\n" in line for line in broken)
 
 
@@ -242,7 +246,7 @@ def test_a_floor_for_a_figure_that_there_is_not_is_broken(project, report):
     page, metric = report.model_dump(mode="json"), "lift_over_baseline"
     page["metrics"]["mae" if report.task == "regression" else metric] = {"reason": "nobody looked"}
 
-    broken = list_broken_limits(make_report(page), contract)
+    broken = list_broken(make_report(page), contract)
 
     assert any(line.endswith("got none (nobody looked)") for line in broken)
 
@@ -387,7 +391,7 @@ def test_the_verdict_says_what_worth_limits_and_failures(project, report):
     form = ".4g" if main == "mae" else ".1%"
     for metrics in (report.metrics, report.baseline):
         assert f"{getattr(metrics, main):{form}}" in verdict["What it is worth"]
-    kept = not list_broken_limits(report, contract)
+    kept = not list_broken(report, contract)
     assert ("keeps every limit" in verdict["Its limits"]) == kept
     floor = next(iter(contract.limits.slices.floors), None)
     judged = [getattr(part.metrics, floor) for part in report.slices if part.judged and floor]
@@ -549,7 +553,7 @@ def test_ceilings_are_kept_from_above(project, report):
     page = report.model_dump(mode="json")
     for bias, kept in ((1.9, True), (-1.9, True), (2.1, False), (-2.1, False)):
         page["metrics"]["bias"] = bias
-        broken = list_broken_limits(make_report(page), contract)
+        broken = list_broken(make_report(page), contract)
         assert (not any("ceilings.bias" in line for line in broken)) == kept
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mlprod import service
-from mlprod.gate import Check, make_verdict
+from mlprod.gate import make_verdict
 from mlprod.package import (
     FILES,
     VersionError,
@@ -22,6 +22,7 @@ from mlprod.package import (
     to_json,
     write_version,
 )
+from mlprod.report import Check
 from mlprod.service import (
     GateError,
     check_version,

@@ -58,7 +58,7 @@ def read_project(path: Path):  # of the contract; the contract
     return read_own_contract(shorten(path))
 
 
-def check_project(contract, rows: Path, seconds: float) -> None:
+def check_project(contract, rows: Path, seconds: float) -> None:  # seconds: that a cell may take
     "Find every mistake in a project's rows, and say how long training takes at most."
     from mlprod.choose import describe_training
     from mlprod.data import check_table
