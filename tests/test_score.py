@@ -248,7 +248,9 @@ def test_without_a_file_for_rejects_the_first_bad_record_stops(tmp_path):
     for words in ([], ["--on-bad", "stop"]):
         status, out, err = run("in.csv", "out.csv", *words, cwd=tmp_path)
         text = (
-            'expected a number from 10 to 6000, got "far" (--rejects FILE leaves such records out)'
+            'expected a number from 10 to 6000, got "far" (--rejects FILE leaves such records out; '
+            "mlprod convert in.csv in-clean.parquet makes a clean copy, with --contract "
+            "data/flights/contract.yaml)"
         )
         assert (status, out) == (1, "") and err == f"mlprod: in.csv: record 2: distance: {text}\n"
         assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
@@ -291,12 +293,12 @@ def test_other_columns_stop_the_table_whatever_is_done_with_bad_records(tmp_path
     assert refuse_text(tmp_path, "") == (
         "expected a header with the columns' names, got an empty file"
     )
-    way = "`mlprod convert IN OUT.parquet` makes a table of such a file"
+    way = "(mlprod convert in.csv in-clean.parquet makes a clean copy)"
     for encoding in ("utf-16", "utf-16-le", "utf-32"):
         text = refuse_text(tmp_path, f"{HEADER}\n{LINE}\n".encode(encoding))
-        assert text == f"expected UTF-8, got another encoding; {way}"
+        assert text == f"expected UTF-8, got another encoding {way}"
     text = refuse_text(tmp_path, f"{HEADER}\n{LINE}\n".replace(",", ";"))
-    assert text == f"columns: expected ',' between them, got ';'; {way}"
+    assert text == f"columns: expected ',' between them, got ';' {way}"
 
 
 @settings(max_examples=60, deadline=None)
