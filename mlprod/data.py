@@ -7,7 +7,7 @@ __all__ = ['SIGNS', 'MOST', 'UNCLOSED', 'LOCAL', 'WINDOWS', 'DataError', 'blanks
            'load_text', 'read_names', 'name_problems', 'list_bad', 'refuse', 'read_numbers', 'read_moments',
            'read_column', 'write_texts', 'read_table', 'read_rows', 'hash_file', 'describe_health', 'describe_ends',
            'take_labels', 'require_labels', 'list_refused', 'list_sources', 'require_features', 'sort_rows', 'units_of',
-           'draw_test_units', 'mark_test_rows', 'split_rows', 'check_table', 'compare_windows']
+           'draw_test_units', 'mark_test_rows', 'split_rows', 'has_many_units', 'check_table', 'compare_windows']
 
 # %% ../nbs/03_data.ipynb #083a34aa
 import codecs
@@ -23,6 +23,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
+import pyarrow.parquet as pq
 from sklearn.model_selection import train_test_split
 
 from .app.rows import holds_numbers
@@ -79,7 +80,7 @@ def load_table(path: Path, contract: Contract) -> pd.DataFrame:
             found = "a folder" if path.is_dir() else repr(path.name)
             problem = f"expected a file whose name ends in .parquet, .csv or .tsv; got {found}"
         elif kind == "Parquet":
-            rows = pd.read_parquet(path)
+            rows = pq.read_table(path).to_pandas(split_blocks=True, self_destruct=True)
             return rows.reset_index(drop=rows.index.names == [None])
         elif not path.stat().st_size:
             problem = "expected a line with the columns' names; got an empty file"
@@ -92,12 +93,15 @@ def load_table(path: Path, contract: Contract) -> pd.DataFrame:
         problem += ", such as a quote that never closes" if kind == "CSV" else ""
     except OSError as error:
         problem = f"expected a file that can be read; got {error.strerror or 'a broken one'}"
-    raise DataError([problem + way_out(path, contract) * path.exists()])
+    broken = kind == "Parquet" and path.is_file()
+    way = way_out(path, contract) if path.exists() and not broken else ""
+    raise DataError([problem + way])
 
 
 def way_out(path: Path, contract: Contract) -> str:
     "Name the command that makes rows which can be read out of many another file."
-    return f" (mlprod new {path.name} --target {contract.target.column} makes a clean copy)"
+    clean, where = f"{path.stem}-clean.parquet", f"data/{contract.project}/contract.yaml"
+    return f" (mlprod convert {path.name} {clean} --contract {where} makes a clean copy)"
 
 
 def load_text(path: Path, contract: Contract, mark: str) -> pd.DataFrame:
@@ -517,6 +521,17 @@ def split_rows(
     return rows[~test], rows[test]
 
 # %% ../nbs/03_data.ipynb #9c01d004
+def has_many_units(rows: pd.DataFrame, labels: np.ndarray, contract: Contract) -> bool:
+    "Say whether each label has so many units that both parts of a random split get some."
+    if contract.split.by is not None:
+        return False
+    places = np.linspace(0, len(rows) - 1, min(20_000, len(rows))).astype("int64")
+    units, labels = units_of(rows.iloc[places], contract), labels[places]
+    names = contract.target.labels or ["an amount"]
+    codes = labels if contract.target.labels else np.zeros(len(labels))
+    return all(len(np.unique(units[codes == code])) >= 50 for code in range(len(names)))
+
+
 def check_table(
     path: str | Path,    # of the rows
     contract: Contract,
@@ -534,7 +549,9 @@ def check_table(
         names = [name for name in list_sources(contract) if name not in wrong]
         problems += list_refused(labelled, contract, names)
         if not problems:
-            mark_test_rows(labelled, labels[~np.isnan(labels)], contract, seed=0)
+            labels = labels[~np.isnan(labels)]
+            if not has_many_units(labelled, labels, contract):
+                mark_test_rows(labelled, labels, contract, seed=0)
             return rows
     except DataError as error:
         problems = error.problems

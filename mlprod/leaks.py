@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['TELLING', 'ORDERED', 'score_alone', 'measure_auc', 'cut_groups', 'single_columns', 'label_rows', 'score_columns',
-           'Suspect', 'find_copy', 'find_filled', 'find_identifier', 'is_chance', 'find_telling', 'find_order',
-           'find_leaks', 'refuse_leaks']
+           'Suspect', 'find_copy', 'find_filled', 'find_parts', 'find_identifier', 'is_chance', 'find_telling',
+           'find_order', 'find_leaks', 'refuse_leaks']
 
 # %% ../nbs/03b_leaks.ipynb #9c02a005
 from dataclasses import dataclass
@@ -57,6 +57,7 @@ def single_columns(name: str, values: pd.Series, column: Column) -> dict[str, pd
     "Make few groups of a column's values: a moment by its parts, numbers by their size."
     if column.kind == "moment":
         local = values.dt.tz_convert(ZoneInfo(column.timezone or "UTC"))
+        local = local.dt.tz_localize(None).to_numpy()
         return {f"{name}.{part}": pd.Series(read_part(local, part)) for part in MOMENT_PARTS}
     return {name: cut_groups(values) if column.kind == "number" else values}
 
@@ -130,10 +131,30 @@ def find_filled(values: pd.Series, labels: np.ndarray, names: list[str]) -> str:
     for word, places in (("there", values.notna()), ("missing", values.isna())):
         found = np.bincount(labels[places], minlength=len(shares))
         code, n = int(found.argmax()), int(found.sum())
+        others = n - found[code]  # at most one in a hundred of those that chance would bring
         # all n rows have this label; of any n rows, that many do by chance
-        if 0 < n == found[code] and shares[code] ** n < 1e-6:
-            return f"it is {word} only where the label is {names[code]}, in {n:,} rows"
+        if n and others <= n * (1 - shares[code]) / 100 and shares[code] ** n < 1e-6:
+            only = "nearly only" if others else "only"
+            return f"it is {word} {only} where the label is {names[code]}, in {n:,} rows"
     return ""
+
+
+def find_parts(numbers: pd.DataFrame, amount: pd.Series) -> list[str]:  # names of columns
+    "Find the numbers whose sum, each with a weight, is the amount, or whose product is it."
+    known = numbers.notna().all(axis=1) & amount.notna()
+    numbers, amount = numbers[known].astype("float64"), amount[known].astype("float64")
+    numbers = numbers.loc[:, numbers.nunique() > 1]
+    tries = [(numbers, amount)]
+    if amount.min() > 0:  # a product's logarithm is a sum
+        tries.append((np.log(numbers.loc[:, numbers.min() > 0]), np.log(amount)))
+    for parts, whole in tries:
+        if len(whole) < 2 * parts.shape[1] + 20 or not parts.shape[1] or whole.nunique() < 2:
+            continue
+        parts, whole = (parts - parts.mean()) / parts.std(), (whole - whole.mean()) / whole.std()
+        weights = np.linalg.lstsq(parts.to_numpy(), whole.to_numpy(), rcond=None)[0]
+        if np.std(whole - parts @ weights) < 1e-3:
+            return list(parts.columns[np.abs(weights) > 0.01])
+    return []
 
 
 def find_identifier(values: pd.Series, n_rows: int) -> str:
@@ -141,7 +162,7 @@ def find_identifier(values: pd.Series, n_rows: int) -> str:
     known = values.dropna()
     different, n = known.nunique(), len(known)
     if values.dtype.kind in "iuf":
-        close = n and known.max() - known.min() <= 10 * n_rows
+        close = n and float(known.max()) - float(known.min()) <= 10 * n_rows
         is_one = close and different >= 0.99 * n and (known % 1 == 0).all()
     else:
         is_one = different >= 0.9 * n
@@ -215,6 +236,13 @@ def find_leaks(
             reason = reason or find_identifier(values, n_rows)
         if reason:
             suspects[name] = Suspect(name, reason)
+    if amount:
+        numbers = [n for n in contract.features if columns.get(n, column).kind == "number"]
+        numbers = [name for name in numbers if name not in suspects]
+        parts = find_parts(rows[numbers], rows[contract.target.column])
+        for name in [name for name in parts if not columns[name].checked]:
+            others = ", ".join([other for other in parts if other != name][:3])
+            suspects[name] = Suspect(name, f"it gives the amount together with {others}")
     return list(suspects.values())
 
 

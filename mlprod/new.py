@@ -6,7 +6,7 @@
 __all__ = ['SAMPLE', 'LOCK', 'MARKS', 'NewError', 'name_project', 'check_name', 'profile_table', 'find_cut', 'code_labels',
            'write_sample', 'find_suspects', 'ask_user', 'escape', 'describe_column', 'write_readme', 'remove_leftovers',
            'open_folder', 'Project', 'read_standard', 'check_brief', 'make_project', 'describe_project', 'read_options',
-           'start_project']
+           'start_project', 'convert_table']
 
 # %% ../nbs/workshop/new.ipynb #new00002
 import argparse
@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 from zoneinfo import available_timezones
 
@@ -38,7 +39,7 @@ from .start import find_personal, find_reason, guess_labels, is_amount
 from .start import profile_column, text_of
 from .tables import Options, Source, Table, find_kind, open_excel
 from .tables import open_parquet, open_sql, open_text, read_table
-from .write import sync_folder, try_lock, write_aside
+from .write import open_aside, sync_folder, try_lock, write_aside
 
 # %% ../nbs/workshop/new.ipynb #new00005
 class NewError(ValueError):
@@ -365,27 +366,26 @@ def describe_project(project: Project, origin: str) -> list[str]:
     return [*lines, f"next      {then}mlprod run --contract {contract}"]
 
 # %% ../nbs/workshop/new.ipynb #new00022
-MARKS = {"tab": "\t", "comma": ",", "semicolon": ";", "bar": "|"}
+MARKS = {"tab": "\t", "comma": ",", "semicolon": ";", "bar": "|", "space": " "}
 
 
-def read_options(options: argparse.Namespace) -> tuple[Source, Options, str, str, str]:
+def read_options(
+    options: argparse.Namespace,
+    column: str,  # of the table: by its name we find the header
+) -> tuple[Source, Options, str, str, str]:
     "Open what the command line names: source, options, name for a project, origin, SHA-256."
     mark = MARKS.get(options.separator, options.separator)
     if mark is not None and (len(mark) != 1 or mark in '"\n\r' or not mark.isascii()):
         names = ", ".join(MARKS)
         raise NewError(f"--separator {options.separator}: expected one character, or {names}")
     told = Options(
-        options.target, options.encoding, mark, options.decimal, options.date_order,
+        column, options.encoding, mark, options.decimal, options.date_order,
         tuple(options.blank or ()), options.sheet,
     )  # fmt: skip
-    if options.timezone and options.timezone not in available_timezones():
-        close = get_close_matches(options.timezone, available_timezones(), n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise NewError(f"--timezone {options.timezone}: expected one like Europe/Berlin{hint}")
     if bool(options.sql) != bool(options.query):
         raise NewError("--sql: expected --sql URL and --query SELECT together; got one of them")
     if bool(options.sql) == bool(options.table):
-        raise NewError("mlprod new: expected a TABLE, or --sql URL with --query; got both or none")
+        raise NewError("expected a TABLE, or --sql URL with --query; got both or none")
     if options.sql:
         name = name_project(re.split("[/?]", options.sql.partition("://")[2])[-1].split(".")[0])
         source = open_sql(options.sql, options.query, told)
@@ -399,8 +399,12 @@ def read_options(options: argparse.Namespace) -> tuple[Source, Options, str, str
 
 def start_project(options: argparse.Namespace, root: Path) -> Project:
     "Make a project of what the command line names; raises ValueErrors, each of one line."
-    source, told, name, origin, sha256 = read_options(options)
-    target = told.target
+    if options.timezone and options.timezone not in available_timezones():
+        close = get_close_matches(options.timezone, available_timezones(), n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise NewError(f"--timezone {options.timezone}: expected one like Europe/Berlin{hint}")
+    source, told, name, origin, sha256 = read_options(options, options.target)
+    target = options.target
     if target in source.raw:  # it may have been renamed
         target = source.names[source.raw.index(target)]
     after = [each.strip() for text in options.after or () for each in text.split(",")]
@@ -412,3 +416,20 @@ def start_project(options: argparse.Namespace, root: Path) -> Project:
     asks = not options.yes and sys.stdin is not None and sys.stdin.isatty()
     standard = read_standard(options.odcs)
     return make_project(source, told, brief, folder, origin, sha256, asks, standard)
+
+# %% ../nbs/workshop/new.ipynb #f67da9d0
+def convert_table(
+    source: Source,
+    options: Options,
+    to: Path,  # of the Parquet file, not there yet
+) -> Table:
+    "Write a table as Parquet, read as `mlprod new` reads one; raises NewError and TableError."
+    if to.suffix.lower() != ".parquet" or not to.parent.is_dir():
+        raise NewError(f"{to}: expected a name that ends in .parquet, in a folder that exists")
+    if to.exists():
+        raise NewError(f"{to}: expected a new name; this one is in use")
+    with TemporaryDirectory(dir=to.parent, prefix=f".{to.name}.") as folder:
+        table = read_table(source, Path(folder) / to.name, options)
+        with open_aside(to) as file, open(table.path, "rb") as written:
+            shutil.copyfileobj(written, file)
+    return table._replace(path=to)

@@ -96,7 +96,7 @@ def test_missing_and_unknown_columns_are_named(birds, penguins, tmp_path):
     [
         ("body_mass", "heavy", "row 2: body_mass: expected a number; got 'heavy'"),
         ("body_mass", "True", "row 2: body_mass: expected a number; got 'True'"),
-        ("body_mass", "3,700", "row 2: body_mass: expected a number; got '3,700' (mlprod new rows.csv --target species makes a clean copy)"),
+        ("body_mass", "3,700", "row 2: body_mass: expected a number; got '3,700' (mlprod convert rows.csv rows-clean.parquet --contract data/penguins/contract.yaml makes a clean copy)"),
         ("body_mass", "-inf", "row 2: body_mass: expected a number; got '-inf'"),
         ("body_mass", "1e999", "row 2: body_mass: expected a number; got '1e999'"),
     ],
@@ -192,7 +192,7 @@ def test_a_column_without_a_single_value_is_missing_not_wrong(birds, penguins, t
         assert rows["body_mass"].dtype == "float64"
 
 
-WAY = " (mlprod new {} --target species makes a clean copy)"
+WAY = " (mlprod convert {} rows-clean.parquet --contract data/penguins/contract.yaml makes a clean copy)"
 GOOD = "species,island,bill_length,bill_depth,flipper_length,body_mass,sex,year\n"
 LINE = "Adelie,Dream,39.1,18.7,181,3750,male,2007\n"
 
@@ -225,8 +225,8 @@ LINE = "Adelie,Dream,39.1,18.7,181,3750,male,2007\n"
          f"row 2: island: {UNCLOSED}"),
         ("rows.csv", (GOOD + LINE + LINE.replace("39.1", '"39,1"')).encode(),
          "row 2: bill_length: expected a number; got '39,1'" + WAY),
-        ("rows.parquet", b"", "expected Parquet; got something else, or a part of it" + WAY),
-        ("rows.parquet", GOOD.encode(), "expected Parquet; got something else, or a part of it" + WAY),
+        ("rows.parquet", b"", "expected Parquet; got something else, or a part of it"),
+        ("rows.parquet", GOOD.encode(), "expected Parquet; got something else, or a part of it"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_not_what_its_name_says_is_refused(tmp_path, penguins, name, content, said):

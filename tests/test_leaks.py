@@ -58,6 +58,10 @@ def find_reason(values, answer=None, **checked):
         (SICK * 50 + CHANCE.normal(size=N), "alone it tells the labels apart: AUC 1.000"),
         (np.where(SICK, "s", "w") + pd.Series(CHANCE.integers(0, 9, N)).astype(str), "alone it tells"),
         (np.where(SICK & (NOISE > 1), 3.0, np.nan), "it is there only where the label is sick, in"),
+        (np.where(SICK & (NOISE > -1) | (np.where(SICK, -9, NOISE).argmax() == np.arange(N)), 3.0, np.nan), "it is there nearly only where"),
+        (np.where(SICK & (NOISE > 0.5), np.nan, NOISE**2), "it is missing only where the label is sick"),  # filled in 90% of the rows
+        (np.where(CHANCE.random(N) < 0.9, NOISE**2, np.nan), ""),
+        (CHANCE.integers(-100, 100, N).astype("int8"), ""),
         (pd.Series(np.where(SICK & (NOISE > 1), None, "left")), "it is missing only where the label is sick, in"),
         (CHANCE.permutation(N) + 10**6, "1,000 of 1,000 rows have a value of their own, as in an identifier"),
         (pd.Series(CHANCE.permutation(N)).map("id-{:05}".format), "1,000 of 1,000 rows have a value"),
@@ -99,6 +103,19 @@ def test_an_amount_has_suspects_too(values, reason):
     rows = pd.DataFrame({"column": values, "answer": AMOUNT})
     found = [each.reason for each in find_leaks(rows, make_contract(rows, amount=True))]
     assert [text[: len(reason)] for text in found] == [reason] * bool(reason)
+
+
+@pytest.mark.parametrize("whole", [lambda a, b: a + b, lambda a, b: (a * b).round(2), lambda a, b: 2 * a - b])
+def test_the_parts_of_an_amount_are_suspects(whole):
+    "A sum, a difference or a product of two features, rounded; a part alone is only good."
+    rows = pd.DataFrame({"a": CHANCE.gamma(4, 20, N).round(), "b": CHANCE.gamma(4, 20, N).round(2)})
+    rows["c"], rows["answer"] = NOISE, whole(rows["a"], rows["b"])
+    noisy = rows.assign(answer=rows["answer"] * (1 + 0.01 * CHANCE.normal(size=N)))
+    found = {each.column: each.reason for each in find_leaks(rows, make_contract(rows, amount=True))}
+    assert found == {"a": "it gives the amount together with b", "b": "it gives the amount together with a"}
+    assert find_leaks(noisy, make_contract(noisy, amount=True)) == []
+    checked = make_contract(rows, amount=True, a="on the order", b="on the order")
+    assert find_leaks(rows, checked) == []
 
 
 def test_what_a_person_has_checked_is_no_suspect():

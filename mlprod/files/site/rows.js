@@ -17,10 +17,12 @@ const rows = (() => {
     }
   }
 
-  function show(value) {  // as JSON in ASCII, shortened
+  function show(value) {  // as JSON, what cannot be seen escaped, shortened
     let text = JSON.stringify(typeof value === "string" ? [...value].slice(0, 40).join("") : value);
-    text = text.replace(/[^ -~]/g, (one) => "\\u" + one.charCodeAt(0).toString(16).padStart(4, "0"));
-    return text.length <= 40 ? text : text.slice(0, 37) + "...";
+    const hex = (unit) => "\\u" + unit.charCodeAt(0).toString(16).padStart(4, "0");
+    text = text.replace(/(?! )[\p{C}\p{Z}]/gu, (one) => one.split("").map(hex).join(""));
+    const letters = [...text];
+    return letters.length <= 40 ? text : letters.slice(0, 37).join("") + "...";
   }
 
   // --- moments: seconds since 1970 in UTC, or as local clocks show them
