@@ -150,6 +150,8 @@ def find_reason(profile: Profile) -> str:
         return "counts the rows"
     if IDENTIFIERS & set(words_of(profile.name)) and different > 20 or is_group(profile):
         return "an identifier: it says who, not what"
+    if profile.kind == "text" and all(re.match(r"[{\[]\W", text) for text in profile.first):
+        return "JSON: take out of it what matters, each into a column"
     if profile.kind == "text" and profile.total / profile.filled > 20 and (
         profile.spaces / profile.filled > 4 and profile.share > 0.1
     ):
@@ -232,6 +234,8 @@ def guess_column(profile: Profile) -> Guess:
     values = sorted(int(value) if profile.kind == "number" else value for value in common)
     note = "no and yes" if few == [0, 1] else "codes, by the name; as numbers they have an order"
     note = note if coded else ""
+    if alike := [name for name, n in Counter(map(str.casefold, map(str, few))).items() if n > 1]:
+        note = f"written in several ways: {', '.join(alike[:3])}"
     if profile.counts is None or len(few) > MOST_VALUES:
         share = sum(counts[value] for value in common) / profile.filled
         rest = "more than " + str(MANY) if profile.counts is None else len(few)
@@ -276,7 +280,7 @@ def guess_labels(profile: Profile, brief: Brief) -> dict[str, str | None]:
     counts = {text_of(value): n for value, n in sorted(profile.counts.items())}
     words = {text: clean_label(text) for text in counts}
     if set(map(str.lower, counts)) in OPPOSITES:
-        meaning = " ".join(words_of(name)) or name
+        meaning = re.sub("^(is|has|was) ", "", " ".join(words_of(name))) or name
         low, high = sorted(counts, key=lambda text: text.lower() in POSITIVE)
         words = {low: clean_label(f"not {meaning}"), high: clean_label(meaning)}
     rare = [text for text, n in counts.items() if n < FEWEST]
@@ -473,10 +477,11 @@ def guess_moment(profile: Profile, brief: Brief) -> Guess:
 
 
 def moment_parts(profile: Profile) -> list[str]:
-    "Choose what is read off a moment: the hour where it differs, the weekday, the month."
+    "Choose what is read off a moment: hour and weekday where they differ, the month of years."
     hours = {moment.hour for moment in profile.first}
+    days = {moment.weekday() for moment in profile.first}
     years = (profile.high - profile.low).days / 365
-    return ["hour"] * (len(hours) > 1) + ["weekday"] + ["month"] * (years >= 2)
+    return ["hour"] * (len(hours) > 1) + ["weekday"] * (len(days) > 1) + ["month"] * (years >= 2)
 
 # %% ../nbs/17_your_data.ipynb #yd00032
 def draft_target(profile: Profile, brief: Brief) -> tuple[list[str], str]:

@@ -947,7 +947,8 @@ def read_table(
                 except TableError as error:
                     wrong.append(str(error))
             if wrong:
-                more = f"; and in {len(wrong) - 1} more columns" if len(wrong) > 1 else ""
+                count = len(wrong) - 1
+                more = f"; and in {count} more column{'s' * (count > 1)}" if count else ""
                 raise TableError(wrong[0] + more)
             writer.write_table(pa.table(columns, schema=pa.schema(fields)))
             before += len(table)
