@@ -40,7 +40,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 ANY = msgspec.json.Decoder()
 
 
-def decode(body: bytes | bytearray, decoder: msgspec.json.Decoder) -> Any:
+def decode(body: bytes | bytearray, decoder: msgspec.json.Decoder) -> Any:  # body: of a request
     "Decode JSON; raises an HTTP error where it is none, ValidationError for another type."
     try:
         return decoder.decode(body.removeprefix(BYTE_ORDER_MARK))
@@ -52,7 +52,7 @@ def decode(body: bytes | bytearray, decoder: msgspec.json.Decoder) -> Any:
         abort(400, "expected JSON: lists or objects are nested too deeply")
 
 
-def unwrap_rows(content: Any, features: Features) -> list:
+def unwrap_rows(content: Any, features: Features) -> list:  # content: plain data, from JSON
     "Take the rows out of JSON; raises an HTTP error or RowsError where that is unclear."
     if isinstance(content, list):
         return content
@@ -254,7 +254,7 @@ def metrics():
 FORM, LONGEST_FORM = "application/x-www-form-urlencoded", 100_000  # bytes
 
 
-def begin_request(clock: Callable[[], float]) -> None:
+def begin_request(clock: Callable[[], float]) -> None:  # clock: seconds, ever more
     "Give the request an id, and refuse one that is not whole or whose address is not exact."
     g.began = time.perf_counter()
     g.request_id = request.environ.get("request_id") or new_request_id(clock)

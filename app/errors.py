@@ -27,7 +27,7 @@ def json_response(content: object, status: int = 200, kind: str = "application/j
     return Response(msgspec.json.encode(content), status, content_type=kind)
 
 
-def page_response(template: str, status: int = 200, **values) -> Response:
+def page_response(template: str, status: int = 200, **values) -> Response:  # values: the template's
     "Make a response for a person; nothing on the page may come from anywhere else."
     response = make_response(render_template(template, **values), status)
     response.headers["Content-Security-Policy"] = POLICY

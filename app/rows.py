@@ -121,9 +121,11 @@ class RowsError(ValueError):
 def show(value: Any) -> str:
     "Write a value as JSON would, shortened, so that a message can carry it safely."
     try:
-        text = json.dumps(value[:40] if isinstance(value, str) else value)
+        text = json.dumps(value[:40] if isinstance(value, str) else value, ensure_ascii=False)
     except (RecursionError, TypeError, ValueError):  # nested too deeply, or nothing of JSON
         text = f"a {type(value).__name__}"
+    if not text.isprintable():  # what controls a terminal, or cannot be seen
+        text = "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
     return text if len(text) <= 40 else text[:37] + "..."
 
 
@@ -137,7 +139,7 @@ def read_moment(text: str, zone: ZoneInfo) -> datetime:
     return moment
 
 
-def find_code(value: str | float | None, codes: dict) -> float:
+def find_code(value: str | float | None, codes: dict) -> float:  # codes: by category
     "Find the code of a category; whole numbers and booleans are known by their text, as in JSON."
     if isinstance(value, bool | int | float):
         value = str(value).lower() if isinstance(value, bool) else str(int(value))
@@ -213,7 +215,12 @@ PARTS = {  # of a moment, in the zone of its column
 }
 
 
-def find_unknown(column: Column, codes: list, texts: list, rows: Iterable) -> Iterator[Problem]:
+def find_unknown(
+    column: Column,
+    codes: list,  # n of them
+    texts: list,  # n categories, as they came
+    rows: Iterable,  # n numbers of rows, for the warnings
+) -> Iterator[Problem]:
     "Find the categories that the contract does not know; they are scored with a warning."
     for code, text, row in zip(codes, texts, rows, strict=False):
         if code == UNKNOWN:

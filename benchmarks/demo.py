@@ -1,9 +1,9 @@
 """How heavy, how fast and how exact is the demo in the visitor's browser?
 
-    python benchmarks/demo.py     # a minute, with Chromium
+    python benchmarks/demo.py     # minutes, with Chromium, and with Firefox where it is
 
 The flights' model is trained on half a year, as `mlprod run` does. Sizes are those of the files,
-compressed by gzip as a server would. The other figures come from a headless Chromium that opens the
+compressed by gzip as a server would. The other figures come from headless browsers that open the
 page from the disk: the time from the page's text to the first answer, scores beside those of ONNX
 Runtime (1,000 rows with gaps, unknown categories and both sides of the trees' thresholds; an amount
 relative to its size), and a file of 10,000 departures dropped on the page.
@@ -20,7 +20,7 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from browser import open_browser  # noqa: E402
+from browser import FIREFOX, open_browser  # noqa: E402
 from make_demos import ESTIMATORS, Project, compare, make_projects, run, score_file  # noqa: E402
 
 from mlprod.contract import read_contract  # noqa: E402
@@ -60,29 +60,31 @@ def measure_weight(folder: Path) -> dict[str, int]:  # bytes by file
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
-        folder, browser = Path(name), open_browser()
+        folder = Path(name)
         page, test_rows = write_flights(folder)
         weights = measure_weight(page.parent)
         for file, size in weights.items():
             print(f"{file:<12} {size / 1000:7.1f} KB gzipped")
         print(f"{'all':<12} {sum(weights.values()) / 1000:7.1f} KB gzipped")
-        starts, loads = [], []
-        for _ in range(5):
-            browser.open(page.as_uri())
-            starts.append(browser.ask(START))
-            loads.append(run(browser, LOAD))
-        print(f"first answer after {min(starts):.0f} ms: from the page's text, five scripts loaded")
-        print(f"the model is read in {min(loads):.0f} ms of it")
-        some = test_rows.sample(10_000, random_state=0)
-        answer = score_file(browser, some.to_csv(index=False).encode())
-        print(f"a file in {answer['seconds']:.2f} s: {answer['text'].splitlines()[0]}")
-        print("\nproject      estimator               largest difference  flips of 1,000")
+        some = test_rows.sample(10_000, random_state=0).to_csv(index=False).encode()
+        browsers = {name: open_browser(name) for name in ("Chromium", *["Firefox"] * bool(FIREFOX))}
+        for name, browser in browsers.items():
+            starts, loads = [], []
+            for _ in range(5):
+                browser.open(page.as_uri())
+                starts.append(browser.ask(START))
+                loads.append(run(browser, LOAD))
+            print(f"{name}: first answer after {min(starts):.0f} ms: five scripts loaded, ", end="")
+            print(f"the model read in {min(loads):.0f} ms of it")
+            answer = score_file(browser, some)
+            print(f"a file in {answer['seconds']:.2f} s: {answer['text'].splitlines()[0]}")
+        print("\nlargest difference and flips of 1,000:", *browsers)
         projects = make_projects(folder / "projects", 1000)
         for project, estimator in ESTIMATORS:
-            difference, flips = compare(
-                browser, projects[project], projects[project].train(estimator)
-            )
-            print(f"{project:<12} {estimator:<23} {difference:18.1e}  {flips:14}")
+            model = projects[project].train(estimator)
+            found = [compare(each, projects[project], model) for each in browsers.values()]
+            shown = "".join(f"{difference:12.1e} {flips:4}" for difference, flips in found)
+            print(f"{project:<12} {estimator:<23}{shown}", flush=True)
 
 
 if __name__ == "__main__":

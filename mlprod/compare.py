@@ -53,7 +53,7 @@ class Difference:
         t = self.difference / self.error
         return float(np.sign(t) * stats.norm.isf(stats.t.sf(abs(t), self.free)))
 
-    def interval(self, limit: float = Z) -> tuple[float, float]:
+    def interval(self, limit: float = Z) -> tuple[float, float]:  # limit: of |z|; low, high
         reach = self.error * stats.t.isf(stats.norm.sf(limit), self.free)
         return self.difference - reach, self.difference + reach
 
@@ -61,7 +61,7 @@ class Difference:
 Totals = tuple[np.ndarray, np.ndarray]  # values and sizes of units, both (n_units,)
 
 
-def compare_units(champion: Totals, challenger: Totals, paired: bool) -> Difference:
+def compare_units(champion: Totals, challenger: Totals, paired: bool) -> Difference:  # per row
     "Compare by SciPy's t tests: paired, the same units in the same order; raises ExperimentError."
     theirs, ours = linearize(*champion), linearize(*challenger)
     if min(len(theirs), len(ours)) < 2:
@@ -77,7 +77,11 @@ def compare_units(champion: Totals, challenger: Totals, paired: bool) -> Differe
     return Difference(*means, error if error > 1e-12 else 0.0, free, units)
 
 # %% ../nbs/13a_compare.ipynb #exp13023
-def check_ratio(challengers: int, units: int, share: float) -> float:
+def check_ratio(
+    challengers: int,  # units that the challenger answered
+    units: int,  # all of them
+    share: float,  # that was promised to the challenger, 0 to 1
+) -> float:
     "Test whether the challenger's part of the units is what was promised; the p-value."
     return float(stats.binomtest(challengers, units, share).pvalue)
 
@@ -95,7 +99,7 @@ def count_units(
     return int(np.ceil(2 * (both * spread / effect) ** 2))
 
 # %% ../nbs/13a_compare.ipynb #exp13032
-def measure_power(effect: float, error: float, free: float) -> float:
+def measure_power(effect: float, error: float, free: float) -> float:  # free: degrees of freedom
     "Compute the probability to find an effect, from the standard error of the difference."
     if not error:  # nothing varies: whatever is there is found
         return 1.0

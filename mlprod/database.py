@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from .app.model import Artifact
 from .app.rows import Features
+from .frames import to_array
 from .score import ROWS, Answers, Batch, Outcome, ScoreError, answer, encode_good
-from .score import read_texts, require_names
+from .score import join_warnings, read_texts, require_names
 
 # %% ../nbs/15c_database.ipynb #db150009
 def page_sql(
@@ -130,13 +130,12 @@ def encode_page(
 ) -> Batch:  # its numbers are places in the page, from 1
     "Encode the good records of a page."
     frame = pd.DataFrame.from_records(rows, columns=names, coerce_float=True)
-    frame, found = frame[list(features.columns)], []
+    columns = {name: to_array(frame[name]) for name in features.columns}
     for name, column in features.columns.items():
         if column.kind == "moment" and frame[name].dtype == "str":
-            values, problems = read_texts(pa.array(frame[name], pa.string()), column)
-            frame, found = frame.assign(**{name: values}), found + problems
-    good, matrix, unknown, problems = encode_good(frame, features, found)
-    return Batch(np.flatnonzero(good) + 1, [], matrix, unknown, problems)
+            columns[name], _ = read_texts(columns[name], column)
+    good, matrix, warnings, problems = encode_good(columns, features, [])
+    return Batch(np.flatnonzero(good) + 1, [], matrix, warnings, problems)
 
 # %% ../nbs/15c_database.ipynb #db150025
 def write_rows(link: Any, table: str, key: str, columns: dict, rows: list[tuple]) -> None:
@@ -161,8 +160,8 @@ def write_page(
         if some:
             sql = f"DELETE FROM {table} WHERE {query.key} = :key"
             link.execute(to_text(sql), [{"key": key} for key in some])
-    texts = ["; ".join(each) if each else None for each in answers.warnings]
-    columns = [answers.score, answers.decision, texts]
+    columns = [answers.score, answers.decision, join_warnings(answers)]
+    columns = [column.to_pylist() for column in columns]
     good = [keys[place - 1] for place in batch.numbers.tolist()]
     rows = [(*row, version) for row in zip(good, *columns, strict=True)]
     write_rows(link, query.table, query.key, COLUMNS["scores"], rows)
@@ -227,7 +226,7 @@ def score_query(
                     raise ScoreError(f"{key} {keys[row - 1]!r}: {column}: {text} {way}")
                 answers = answer(batch, artifact)
                 bad = len({problem.row for problem in batch.problems})
-                warned = sum(map(bool, answers.warnings))
+                warned = len(batch.numbers) - join_warnings(answers).null_count
                 here = Outcome(len(rows), len(batch.numbers), bad, warned)
                 counts = Outcome(*map(sum, zip(counts, here, strict=True)))
                 write_page(link, query, keys, batch, answers, artifact.version)

@@ -34,7 +34,10 @@ def make_edges(
     return np.append(edges, np.nextafter(edges[-1:], np.float32(np.inf)))  # nothing lies above
 
 
-def count_bins(edges: np.ndarray, values: np.ndarray) -> np.ndarray:
+def count_bins(
+    edges: np.ndarray,  # (n_bins - 1,) between the bins, ascending
+    values: np.ndarray,  # (n,)
+) -> np.ndarray:  # (n_bins + 1,) counts
     "Count a column's values: missing ones first, then from the lowest bin to the highest."
     places = np.searchsorted(edges, values, side="right") + 1
     return np.bincount(np.where(np.isnan(values), 0, places), minlength=len(edges) + 2)
@@ -46,7 +49,11 @@ def pick_scores(scores: np.ndarray) -> np.ndarray:  # (n, n_labels) to (n,)
     return picked.astype("float32")
 
 
-def read_values(column: dict, matrix: np.ndarray, picked: np.ndarray) -> np.ndarray:
+def read_values(
+    column: dict,  # of the reference
+    matrix: np.ndarray,  # (n, n_features) float32
+    picked: np.ndarray,  # (n_picked,) places of rows
+) -> np.ndarray:  # (n_picked,)
     "Read the values of a column of the reference; missing ones are NaN."
     if column["place"] < 0:
         return picked
@@ -150,7 +157,7 @@ def find_small(
 LEAST_EFFECT, LEAST_ROWS, LEAST_REFERENCE = 0.1, 500, 5000
 
 
-def why_not_compared(reference: dict, rows: int) -> str:
+def why_not_compared(reference: dict, rows: int) -> str:  # rows: of the period
     "Say what is lacking for a comparison; nothing when it can be made."
     if reference["rows"] < LEAST_REFERENCE:
         return f"expected {LEAST_REFERENCE:,} rows of training, got {reference['rows']:,}"

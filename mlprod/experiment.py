@@ -37,7 +37,7 @@ from .watch import open_existing
 from .write import write_aside
 
 # %% ../nbs/13b_experiment.ipynb #exp13038
-def chance_to_cross(fence: float, looks: int) -> float:
+def chance_to_cross(fence: float, looks: int) -> float:  # looks: steps of the walk
     "Compute how often a walk of some normal steps ever leaves the fence, in roots of their number."
     edge = fence * np.sqrt(looks)
     nodes, weights = np.polynomial.legendre.leggauss(int(4 * edge) + 30)
@@ -50,19 +50,19 @@ def chance_to_cross(fence: float, looks: int) -> float:
 
 
 @lru_cache
-def find_fence(looks: int) -> float:
+def find_fence(looks: int) -> float:  # looks: at the figures, equally far apart
     "Find the fence that 5% of all walks without a direction touch."
     if looks > 100:  # that of a walk without steps is 2% higher
         return float(stats.norm.isf(0.05 / 4))
     return optimize.brentq(lambda fence: chance_to_cross(fence, looks) - 0.05, 1.9, 2.3, xtol=1e-5)
 
 
-def limit_planned(units: int, planned: int) -> float:
+def limit_planned(units: int, planned: int) -> float:  # units: seen so far; at the end
     "Return from which |z| on to stop before a planned end: O'Brien and Fleming's limit."
     return find_fence(planned) * float(np.sqrt(planned / min(units, planned)))
 
 
-def limit_open(units: int, lowest_at: int = 30) -> float:
+def limit_open(units: int, lowest_at: int = 30) -> float:  # units: seen; where it is lowest
     "Return from which |z| on to stop an experiment without an end: the limit of the mSPRT."
     mixed = lowest_at / 8  # the prior is worth as many units
     odds = (mixed + units) / mixed
@@ -141,7 +141,10 @@ def require_unit(champion: Artifact) -> str | None:  # None: each row is a unit
     return name
 
 
-def stop_experiment(folder: str | Path, now: Callable[[], float] = time.time) -> Page:
+def stop_experiment(
+    folder: str | Path,  # artifacts/<project>
+    now: Callable[[], float] = time.time,  # seconds since 1970
+) -> Page:
     "Stop the experiment and keep its page; raises ExperimentError where none runs."
     page = find_page(folder)
     page.until = now()
@@ -179,7 +182,11 @@ def measure_rows(
     return (acted & (labels == artifact.labels[-1]).to_numpy()) * 1.0, acted * 1.0
 
 
-def total_units(values: np.ndarray, sizes: np.ndarray, units: pd.Series) -> Totals:
+def total_units(
+    values: np.ndarray,  # (n,) a sum for each row
+    sizes: np.ndarray,  # (n,) what it is divided by
+    units: pd.Series,  # (n,) names
+) -> Totals:
     "Add up the rows of each unit, in the order of their names."
     table = pd.DataFrame({"value": values, "size": sizes}).groupby(units.to_numpy()).sum()
     return table["value"].to_numpy(), table["size"].to_numpy()

@@ -33,7 +33,11 @@ class Verdict(Part):
         return [str(check) for check in self.checks if not check.passed]
 
 
-def make_verdict(checks: list[Check], against: str, override: str = "") -> Verdict:
+def make_verdict(
+    checks: list[Check],
+    against: str,  # what the model was compared with
+    override: str = "",  # why it may serve although a check failed
+) -> Verdict:
     "Put checks together; an override that is not needed is not recorded."
     passed = all(each.passed for each in checks)
     override = "" if passed else override.strip()

@@ -131,7 +131,7 @@ def generate_app(
     return folder
 
 
-def let_all_read(folder: Path, path: Path) -> None:
+def let_all_read(folder: Path, path: Path) -> None:  # folder: the app; path: of a file in it
     "Let every user read a file, and enter its folders up to the app's."
     inside = [place for place in path.parents if place.is_relative_to(folder)]
     for place, mode in [(path, 0o644), *((place, 0o755) for place in inside)]:
@@ -139,7 +139,7 @@ def let_all_read(folder: Path, path: Path) -> None:
             place.chmod(mode)
 
 
-def remove_files(folder: Path, names: set[str]) -> None:
+def remove_files(folder: Path, names: set[str]) -> None:  # names: below the folder
     "Remove files that were generated earlier, and the folders that this leaves empty."
     for name in sorted(names):
         path = folder / name

@@ -57,6 +57,7 @@ def single_columns(name: str, values: pd.Series, column: Column) -> dict[str, pd
     "Make few groups of a column's values: a moment by its parts, numbers by their size."
     if column.kind == "moment":
         local = values.dt.tz_convert(ZoneInfo(column.timezone or "UTC"))
+        local = local.dt.tz_localize(None).to_numpy()
         return {f"{name}.{part}": pd.Series(read_part(local, part)) for part in MOMENT_PARTS}
     return {name: cut_groups(values) if column.kind == "number" else values}
 

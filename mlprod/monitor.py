@@ -60,7 +60,7 @@ def count_table(
     return Watched(artifact.reference, artifact.labels, artifact.threshold, False, parts)
 
 
-def merge_all(watched: Watched, watch: str) -> list[Part]:
+def merge_all(watched: Watched, watch: str) -> list[Part]:  # watch: day, week or month
     "Add the days of a file up to periods; the day after the last one is not over."
     today = date.fromisoformat(watched.days[-1].last) + timedelta(days=1)
     return merge_days(watched.days, watch, today.isoformat())
@@ -119,7 +119,11 @@ def find_copies(
     ]
 
 # %% ../nbs/11b_monitor.ipynb #mo110025
-def compare_tables(then: pd.DataFrame, now: pd.DataFrame, contract: Contract) -> list[str]:
+def compare_tables(
+    then: pd.DataFrame,  # (n, n_columns) rows of training
+    now: pd.DataFrame,  # (m, n_columns) new ones
+    contract: Contract,
+) -> list[str]:  # sentences
     "Compare every column of two tables: what fell silent, or spoke up, and what became a copy."
     texts, numbers = [], []
     for name, column in contract.columns.items():
@@ -168,7 +172,12 @@ def list_changes(part: Part, artifact: Artifact) -> list[dict]:  # name, effect,
     return sorted(lines, key=lambda line: -line["effect"])[:MOST_COLUMNS]
 
 
-def describe_change(column: dict, moved: np.ndarray, live: np.ndarray, values: list[str]) -> str:
+def describe_change(
+    column: dict,  # of the reference
+    moved: np.ndarray,  # (n_bins,) by how much each share grew
+    live: np.ndarray,  # (n_bins,) counts of the period
+    values: list[str],
+) -> str:
     "Say what a column has more of than in training; values are the names of its categories."
     most = int(moved.argmax())
     share = f"{live[most] / max(live.sum(), 1):.0%}"
@@ -210,7 +219,11 @@ def mean_score(reference: dict, part: Part) -> float:  # NaN where scores have n
     return float(live @ middles / max(live.sum(), 1))
 
 # %% ../nbs/11b_monitor.ipynb #mo110043
-def draw(values: list[float | None], low: float, high: float) -> list[tuple[float, float] | None]:
+def draw(
+    values: list[float | None],  # one a period
+    low: float,  # at the foot of the box
+    high: float,  # at its top
+) -> list[tuple[float, float] | None]:
     "Place values in a box of 1,000 by 100."
     width, height = 1000 / max(len(values), 1), max(high - low, 1e-9)
     return [

@@ -45,7 +45,11 @@ def find_hash(log: sqlite3.Connection) -> str:
     return parts.hexdigest()
 
 
-def copy_log(log: sqlite3.Connection, to: Connection, progress: Callable[[int], None]) -> None:
+def copy_log(
+    log: sqlite3.Connection,
+    to: Connection,
+    progress: Callable[[int], None],  # told how many lines are copied
+) -> None:
     "Copy the tables that are set aside, in the transaction; raises LogError for known ids."
     n_copied = 0
     for table, columns in (("predictions", 8), ("shadows", 4)):

@@ -89,7 +89,7 @@ def nearest(
     return f"; did you mean '{close[0]}'?" if close else ""
 
 # %% ../nbs/workshop/reading.ipynb #7c2e9a09
-def write_notebook(path: Path, notebook: dict) -> None:
+def write_notebook(path: Path, notebook: dict) -> None:  # notebook: its page, as nbformat's
     "Write a notebook, in one step."
     cells = []
     for cell in notebook["cells"]:

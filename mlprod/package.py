@@ -60,7 +60,7 @@ def floor_to_float32(
 WEIGHTS = ("coef_", "intercept_", "coefs_", "intercepts_", "a_", "b_")
 
 
-def find_parts(part: object) -> Iterator[object]:
+def find_parts(part: object) -> Iterator[object]:  # part: an estimator, or a list of them
     "Find every object of scikit-learn that an estimator consists of, itself included."
     if isinstance(part, list | tuple):
         for inner in part:
@@ -70,7 +70,7 @@ def find_parts(part: object) -> Iterator[object]:
         yield from find_parts(list(getattr(part, "__dict__", {}).values()))
 
 
-def round_to_float32(weights: object) -> object:
+def round_to_float32(weights: object) -> object:  # float64, of whatever shape
     "Round an array, a number, or a list of arrays to the nearest float32; they remain float64."
     if isinstance(weights, list):
         return [round_to_float32(each) for each in weights]
@@ -149,7 +149,7 @@ def convert_model(
     return written
 
 
-def describe_refusal(model: Trained, reason: str) -> str:
+def describe_refusal(model: Trained, reason: str) -> str:  # reason: in the converter's words
     "Say in one line that a model cannot be converted, and which ones can."
     reason = " ".join(reason.split())[:120]
     return (
@@ -182,7 +182,10 @@ def run_model(
     )
 
 
-def decide(scores: np.ndarray, threshold: float | None) -> np.ndarray:
+def decide(
+    scores: np.ndarray,  # (n, n_labels), or (n, 1)
+    threshold: float | None,  # None: there is none
+) -> np.ndarray:  # (n,) bool, or places of labels
     "Decide for each row: act or not with a threshold, else the likeliest label; else nothing."
     return scores.argmax(axis=1) if threshold is None else scores[:, -1] >= threshold
 
@@ -253,7 +256,7 @@ def plain(value: object) -> str:
     return "".join("\\" + letter if letter in "\\`*_[]|#~" else letter for letter in text)
 
 
-def shown(value: object, unit: str = "") -> str:
+def shown(value: object, unit: str = "") -> str:  # value: a number, a text or NotApplicable
     "Write a figure with its unit, or a text, or why there is none."
     if isinstance(value, NotApplicable):
         return f"not applicable ({plain(value.reason)})"
@@ -263,7 +266,7 @@ def shown(value: object, unit: str = "") -> str:
     return f"{figure} {plain(unit)}".strip()
 
 
-def share(value: object, of: str = "") -> str:
+def share(value: object, of: str = "") -> str:  # value: 0 to 1, or NotApplicable; of: what
     "Write a share in percent, or why there is none."
     return shown(value) if isinstance(value, NotApplicable) else f"{100 * value:.3g}% {of}".strip()
 
@@ -316,7 +319,7 @@ def describe_words(contract: Contract) -> list[str]:
     return [f"{', '.join(values)}: {word or left_out}" for word, values in made.items()]
 
 
-def describe_limit(name: str, contract: Contract) -> str:
+def describe_limit(name: str, contract: Contract) -> str:  # name: a metric's
     "Say for the card what the contract asks of a metric."
     limits = contract.limits
     ends = [f"at least {limits.floors[name]:g}"] if name in limits.floors else []
@@ -324,7 +327,12 @@ def describe_limit(name: str, contract: Contract) -> str:
     return " and ".join(ends) or "none"
 
 # %% ../nbs/06b_package.ipynb #6de18839
-def write_card(report: Report, contract: Contract, rows_hash: str, verdict: Verdict) -> str:
+def write_card(
+    report: Report,
+    contract: Contract,
+    rows_hash: str,  # SHA-256 of the file with the rows
+    verdict: Verdict,
+) -> str:  # Markdown, with front matter in YAML for model hubs
     "Write the model card, every field from contract, report and verdict."
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
                               keep_trailing_newline=True)  # fmt: skip
@@ -456,13 +464,13 @@ def write_version(
     return target
 
 # %% ../nbs/06b_package.ipynb #pkg0e002
-def list_versions(folder: str | Path) -> list[str]:
+def list_versions(folder: str | Path) -> list[str]:  # folder: artifacts/<project>
     "List the versions of a project, by name."
     folders = Path(folder).glob("*/manifest.json")
     return sorted(path.parent.name for path in folders if not path.parent.name.startswith("."))
 
 
-def project_of(folder: Path, version: str | None) -> str | None:
+def project_of(folder: Path, version: str | None) -> str | None:  # folder: artifacts/<project>
     "Read which project a version is of; None where its manifest does not say."
     try:
         return json.loads((folder / version / "manifest.json").read_bytes())["project"]

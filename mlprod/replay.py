@@ -99,7 +99,7 @@ def draw_rows(
     return table, drawn[0][by].max()
 
 
-def find_start(contract: Contract, last: pd.Timestamp) -> pd.Timestamp:
+def find_start(contract: Contract, last: pd.Timestamp) -> pd.Timestamp:  # last: of these rows
     "Find the month that begins nearest to the middle of the first file's test rows."
     middle = pd.Timestamp(contract.split.test_from) + (last - contract.split.test_from) / 2
     later = middle.tz_convert(zone_of_moments(contract)) + pd.Timedelta(days=15)
@@ -196,7 +196,7 @@ def post(client, path: str, content: object) -> dict:
     return answer.json
 
 
-def predict_day(client, rows: pd.DataFrame, contract: Contract) -> list[dict]:
+def predict_day(client, rows: pd.DataFrame, contract: Contract) -> list[dict]:  # client: Flask's
     "Have a day's rows scored by the app, in requests of at most ten thousand."
     features = read_features(contract.model_dump(mode="json", by_alias=True))
     given, answers = to_json_rows(rows, features), []

@@ -89,7 +89,7 @@ def hold_out(
 
 def hold_out_drawn(
     rows: pd.DataFrame, contract: Contract, seed: int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, pd.DataFrame]:  # that train, that are held out
     "Split the contract's file as for the champion, and draw from the other rows by their hash."
     others = np.array([isinstance(name, str) for name in rows.index])
     train, test = split_rows(rows[~others], contract, seed)
@@ -135,7 +135,9 @@ def rate_rows(
 
 
 def rate_calibration(
-    scores: np.ndarray, labels: np.ndarray, contract: Contract
+    scores: np.ndarray,  # (n, n_labels), or (n, 1)
+    labels: np.ndarray,  # (n,) places of labels, or amounts
+    contract: Contract,
 ) -> tuple[np.ndarray, np.ndarray]:
     "Rate how close scores come to what happened: minus the squared error of each row."
     if contract.task == "regression":
@@ -153,7 +155,11 @@ def number_units(units: np.ndarray) -> np.ndarray:  # (n_rows,) any integers; 0,
     return (np.random.default_rng(0).permutation(n_units) % MOST_UNITS)[numbers]
 
 
-def add_up(rated: tuple, units: np.ndarray, where: np.ndarray | None = None) -> Sums:
+def add_up(
+    rated: tuple,  # (n,) sums and (n,) sizes
+    units: np.ndarray,  # (n,) numbers of units
+    where: np.ndarray | None = None,  # (n,) bool; None: all
+) -> Sums:
     "Add up rated rows by unit, all of them or some."
     keep = slice(None) if where is None else where
     size = int(units.max()) + 1
@@ -206,7 +212,7 @@ def check_champion(difference: Difference, version: str) -> Check:
     )  # fmt: skip
 
 
-def check_no_worse(name: str, difference: Difference, slack: float = 0.0) -> Check:
+def check_no_worse(name: str, difference: Difference, slack: float = 0.0) -> Check:  # the check's
     "Check that the challenger is not worse by more than the slack, as far as that can be told."
     worse = difference.by < -slack and difference.high < 0
     expected = f"not worse by more than {slack:g}, beyond noise"
@@ -308,7 +314,7 @@ class Retrained:
         return [f"challenger {self.judged}: {known}", *lines, says]
 
 
-def load_champion(folder: Path, contract: Contract) -> Artifact:
+def load_champion(folder: Path, contract: Contract) -> Artifact:  # folder: artifacts/<project>
     "Load the version in service; raises RetrainError where it cannot be compared with."
     version = read_pointer(folder)["version"]
     if version is None:

@@ -437,7 +437,7 @@ class Watch:
             "before its first cell" if self.index is None else name_cell(self.notebook, self.index)
         )
 
-    def save(self, to: Path, folder: Path, error: str) -> Path | None:
+    def save(self, to: Path, folder: Path, error: str) -> Path | None:  # folder: where it ran
         "Write the executed copy; one that failed never takes the place of one that did not."
         self.progress.finish(", failed" if error else "")
         failed = to.with_name(f"{to.stem}.failed.ipynb")
@@ -458,7 +458,7 @@ class Watch:
         return failed if error else to
 
 
-def name_failure(failure: Exception, kernel: FreshKernel, cell_seconds: float) -> str:
+def name_failure(failure: Exception, kernel: FreshKernel, cell_seconds: float) -> str:  # at most
     "Put a failure into one line."
     if isinstance(failure, CellExecutionError):
         if failure.ename == "SystemExit":

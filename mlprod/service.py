@@ -33,7 +33,7 @@ from mlprod.package import (
 from .write import try_lock, write_aside
 
 # %% ../nbs/06c_service.ipynb #srv00009
-def check_version(folder: Path, version: str) -> None:
+def check_version(folder: Path, version: str) -> None:  # folder: artifacts/<project>
     "Check that a version exists and is what its name says; raises VersionError."
     known = list_versions(folder)
     if version not in known:
@@ -55,7 +55,7 @@ def check_version(folder: Path, version: str) -> None:
         )
 
 
-def read_verdict(folder: Path, version: str) -> Verdict:
+def read_verdict(folder: Path, version: str) -> Verdict:  # folder: artifacts/<project>
     "Read what the gate has said about a version; raises VersionError where that is no verdict."
     try:
         return Verdict.model_validate_json((folder / version / "verdict.json").read_bytes())
@@ -172,7 +172,7 @@ def roll_back(
         return move_pointer(folder, to, now)
 
 
-def find_override(folder: Path, version: str) -> str:
+def find_override(folder: Path, version: str) -> str:  # folder: artifacts/<project>
     "Find why a version served although it had not passed the gate; empty where it had."
     verdict = read_verdict(folder, version)
     if verdict.passed or verdict.override:
@@ -181,7 +181,7 @@ def find_override(folder: Path, version: str) -> str:
     return overrides.get(version, "")
 
 # %% ../nbs/06c_service.ipynb #srv00024
-def read_history(folder: Path) -> list[dict]:
+def read_history(folder: Path) -> list[dict]:  # folder: artifacts/<project>; as read_pointer
     "Read all changes of the pointer, the first one first; raises VersionError."
     path, pointer, changes = folder / HISTORY, read_pointer(folder), []
     for number, line in enumerate(path.read_bytes().splitlines() if path.exists() else [], 1):

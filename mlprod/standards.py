@@ -24,7 +24,7 @@ TYPES = {"number": "number", "category": "string", "moment": "timestamp"}
 OF_COLUMN = ("unit", "available", "checked")  # keys that the standard has no word for
 
 
-def custom(page: dict, names: tuple[str, ...]) -> list[dict]:
+def custom(page: dict, names: tuple[str, ...]) -> list[dict]:  # names: of the keys
     "Write keys of a page as ODCS's custom properties."
     return [{"property": name, "value": page[name]} for name in names if name in page]
 
@@ -93,7 +93,7 @@ def read_custom(element: dict) -> dict:
     return {each["property"]: each["value"] for each in element.get("customProperties") or ()}
 
 
-def column_from_odcs(written: dict) -> dict:
+def column_from_odcs(written: dict) -> dict:  # a column of a contract's page
     "Read a property of an ODCS schema; raises StandardError for a type that no column can have."
     kind = KINDS.get(written.get("logicalType", "string"))
     if kind is None:

@@ -18,6 +18,7 @@ from html import unescape
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -191,7 +192,7 @@ def list_figures(page: str) -> list[Figure]:  # page: HTML
     for _, file, pointer, shown, row in TO_SOURCE.findall(page):
         cells = re.split(r"<t[dh][^>]*>", row)[1:] or [shown]
         cells = [unescape(re.sub(r"<[^>]+>", "", cell)).strip() for cell in cells]
-        found.append(Figure(unescape(file), unescape(pointer), cells))
+        found.append(Figure(unescape(file), unquote(unescape(pointer)), cells))
     return found
 
 

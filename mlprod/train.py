@@ -70,12 +70,12 @@ def kind_of(
     return "category" if column is not None and column.kind == "category" else "number"
 
 
-def codes_of(feature: str, features: Features) -> list[float]:
+def codes_of(feature: str, features: Features) -> list[float]:  # feature: by its name
     "List the codes that a category can have, unknown and missing among them."
     return [MISSING, UNKNOWN, *features.columns[feature].codes.values()]
 
 
-def groups_of(feature: str, features: Features) -> list[float]:
+def groups_of(feature: str, features: Features) -> list[float]:  # feature: by its name
     "List the values of a feature that stand for groups of rows: codes, hours; a size has none."
     if kind_of(feature, features) == "category":
         return codes_of(feature, features)
@@ -83,7 +83,7 @@ def groups_of(feature: str, features: Features) -> list[float]:
     return list(PART_VALUES[feature.rpartition(".")[2]]) if is_part else []
 
 
-def one_hot(groups: list[list[float]]) -> OneHotEncoder:
+def one_hot(groups: list[list[float]]) -> OneHotEncoder:  # groups: codes, a list a category
     "Make a column for each code of each category; what has none of them gets only zeros."
     return OneHotEncoder(
         categories=groups, handle_unknown="ignore", sparse_output=False, dtype="float64"
@@ -93,12 +93,12 @@ def one_hot(groups: list[list[float]]) -> OneHotEncoder:
 class LastValue(RegressorMixin, BaseEstimator):
     "Predict the amount that stands in the only column."
 
-    def fit(self, matrix: np.ndarray, amounts: np.ndarray) -> "LastValue":
+    def fit(self, matrix: np.ndarray, amounts: np.ndarray) -> "LastValue":  # n rows
         "There is nothing to learn."
         self.n_features_in_ = matrix.shape[1]
         return self
 
-    def predict(self, matrix: np.ndarray) -> np.ndarray:
+    def predict(self, matrix: np.ndarray) -> np.ndarray:  # (n, n_features) → (n,)
         "Return the column."
         return matrix[:, 0]
 
@@ -127,7 +127,7 @@ def make_baseline(
     return Pipeline([("column", pick), ("model", model)])
 
 # %% ../nbs/04_train.ipynb #6c571bfb
-def choose_cut(contract: Contract, seed: int, n_folds: int, in_groups: bool) -> Any:
+def choose_cut(contract: Contract, seed: int, n_folds: int, in_groups: bool) -> Any:  # a splitter
     "Choose one of scikit-learn's ways to cut rows: in time, by groups or at random."
     if contract.split.by is not None:
         return TimeSeriesSplit(n_folds - 1)
@@ -188,13 +188,16 @@ class Trained:
         return score_matrix(self.estimator, matrix)
 
 
-def limit_threads(n_rows: int) -> threadpool_limits:
+def limit_threads(n_rows: int) -> threadpool_limits:  # n_rows: that are fitted or scored
     "Limit fewer than a million rows to one thread; the scores are the same with more."
     # measured on two busy cores: 5 s with one thread, 174 s with two that wait for each other
     return threadpool_limits(1 if n_rows < 1_000_000 else None)
 
 
-def score_matrix(estimator: BaseEstimator, matrix: np.ndarray) -> np.ndarray:
+def score_matrix(
+    estimator: BaseEstimator,  # fitted
+    matrix: np.ndarray,  # (n, n_features) float32
+) -> np.ndarray:  # (n, n_labels) probabilities, or (n, 1) amounts
     "Return scores in double precision, whatever it computes in; raises TrainError without them."
     has_labels = hasattr(estimator, "predict_proba")  # an amount has no probabilities
     with limit_threads(len(matrix)):
@@ -219,7 +222,10 @@ def encode_train(
 
 
 def fit_estimator(
-    name: str, estimator: BaseEstimator, matrix: np.ndarray, labels: np.ndarray
+    name: str,  # for the error
+    estimator: BaseEstimator,
+    matrix: np.ndarray,  # (n, n_features) float32
+    labels: np.ndarray,  # (n,) places of labels, or amounts
 ) -> BaseEstimator:
     "Fit an estimator; raises TrainError with scikit-learn's words where it cannot be fitted."
     with warnings.catch_warnings(), limit_threads(len(matrix)):
@@ -236,7 +242,11 @@ def fit_estimator(
             raise TrainError(f"{name}: {reason}") from error
 
 
-def fit_network(estimator: Pipeline, matrix: np.ndarray, amounts: np.ndarray) -> Pipeline:
+def fit_network(
+    estimator: Pipeline,
+    matrix: np.ndarray,  # (n, n_features) float32
+    amounts: np.ndarray,  # (n,)
+) -> Pipeline:
     "Fit a network to amounts of mean 0 and spread 1; its last weights turn them back."
     middle, spread = amounts.mean(), amounts.std() or 1.0
     network = estimator.fit(matrix, (amounts - middle) / spread)[-1]
@@ -299,7 +309,11 @@ def measure_scores(
     return measured
 
 # %% ../nbs/04_train.ipynb #4b012db0
-def measure_precision(labels: np.ndarray, scores: np.ndarray, capacity: float) -> float:
+def measure_precision(
+    labels: np.ndarray,  # (n,) whether a row has the last label
+    scores: np.ndarray,  # (n,) its probability
+    capacity: float,  # share of the rows, 0 to 1
+) -> float:
     "Measure the share of the last label in the top of the scores; ties get a fair draw."
     n_rows = max(1, round(capacity * len(scores)))
     lowest = np.partition(scores, -n_rows)[-n_rows]
@@ -323,7 +337,7 @@ def prepare_columns(
     return ColumnTransformer([part for part in parts if part[2]])
 
 
-def prepared(features: Features, model: BaseEstimator) -> Pipeline:
+def prepared(features: Features, model: BaseEstimator) -> Pipeline:  # model: not fitted yet
     "Prepare the columns for a model that adds up weights, and let it compute in double."
     from skl2onnx.sklapi import CastTransformer  # takes 0.6 s, which trees need not wait for
 

@@ -174,11 +174,11 @@ class Passed:
         except (OSError, ValueError):
             self.known = {}
 
-    def holds(self, name: str, inputs: str, results: str = "") -> bool:
+    def holds(self, name: str, inputs: str, results: str = "") -> bool:  # hashes of both
         "Say whether something passed with these inputs, and its results are what they were."
         return self.known.get(name) == [inputs, results]
 
-    def record(self, name: str, inputs: str, results: str = "") -> None:
+    def record(self, name: str, inputs: str, results: str = "") -> None:  # hashes of both
         "Record that something has passed."
         self.read()
         self.known[name] = [inputs, results]

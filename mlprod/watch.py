@@ -107,7 +107,7 @@ def count_day(day: str, answers: Answers, artifact: Artifact) -> Part:
     return Part(day, day, True, len(answers.scores), acted, counts, sums[None], bins[None])
 
 # %% ../nbs/11a_watch.ipynb #wat00041
-def open_existing(place: str | Path, project: str) -> sqlite3.Connection:
+def open_existing(place: str | Path, project: str) -> sqlite3.Connection:  # place: or postgresql://
     "Open the log of an app, a file or a database; raises LogError where there is none."
     if str(place).startswith(("postgresql://", "postgres://")):
         try:
@@ -240,7 +240,11 @@ class Broken(NamedTuple):
 FACTORS = np.geomspace(0.1, 10, 461)  # 1% apart
 
 
-def find_factor(column: dict, known: np.ndarray, live: np.ndarray) -> float | None:
+def find_factor(
+    column: dict,  # of the reference
+    known: np.ndarray,  # (n_bins,) counts in training
+    live: np.ndarray,  # (n_bins,) counts of the period
+) -> float | None:
     "Find what a number looks multiplied by; None unless that explains most of its change."
     edges, n, m = np.array(column["edges"]), known[1:].sum(), live[1:].sum()
     if column["part"] or len(edges) < 10 or edges[0] <= 0 or not (n and m):
@@ -256,7 +260,7 @@ def find_factor(column: dict, known: np.ndarray, live: np.ndarray) -> float | No
     return float(FACTORS[after.argmin()]) if after.min() <= before / 2 else None
 
 
-def explain(column: dict, known: np.ndarray, live: np.ndarray) -> Iterator[str]:
+def explain(column: dict, known: np.ndarray, live: np.ndarray) -> Iterator[str]:  # as find_factor
     "Say what is wrong with a column, each of it in words."
     n, m = known.sum(), live.sum()
     pooled = (known[0] + live[0]) / (n + m)
@@ -276,7 +280,7 @@ def explain(column: dict, known: np.ndarray, live: np.ndarray) -> Iterator[str]:
         yield f"as if multiplied by about {factor:.1f} (another unit?)"
 
 
-def find_broken(reference: dict, counts: np.ndarray) -> list[Broken]:
+def find_broken(reference: dict, counts: np.ndarray) -> list[Broken]:  # counts: of the period
     "Find the columns whose source seems to be at fault."
     columns = list(split_counts(reference, counts))[:-1]  # nobody sends the score
     return [
@@ -413,7 +417,7 @@ def judge_data(watched: Watched) -> Finding:
     return Finding("broken", "alarm", since, columns, text, advice)
 
 
-def judge_drift(watched: Watched, periods: list[Part], watch: str) -> Finding:
+def judge_drift(watched: Watched, periods: list[Part], watch: str) -> Finding:  # day, week, month
     "Judge whether the rows have drifted, by the last whole period."
     whole = [part for part in periods if part.whole]
     rows = whole[-1].rows if whole else 0

@@ -9,9 +9,7 @@ compares many lessons forks them: tests/kernels.py.
 """
 
 import os
-import sys
 import tempfile
-from pathlib import Path
 
 import pytest
 from jupyter_client.provisioning import local_provisioner
@@ -27,8 +25,7 @@ os.environ.update(chosen)
 
 
 def pytest_configure(config):
-    if hasattr(config, "workerinput") and sys.platform.startswith("linux"):
-        sys.path.append(str(Path(__file__).parent.parent / "tests"))
+    if config.getoption("forks", None):  # tests/forks.py
         from kernels import launch_kernel
 
         local_provisioner.launch_kernel = launch_kernel

@@ -1,6 +1,5 @@
 """A real PostgreSQL server for tests, where the machine has one."""
 
-import atexit
 import os
 import shutil
 import signal
@@ -10,6 +9,7 @@ import tempfile
 from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import count
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 import pytest
@@ -108,7 +108,7 @@ class Server:
 def start_server():
     "The server of this process, started when it is first needed."
     server = Server()
-    atexit.register(server.close)
+    Finalize(None, server.close, exitpriority=0)
     return server
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
-from browser import CHROMIUM, open_browser
+from browser import open_browser
 from make_demos import ESTIMATORS, SMALLER, compare, make_projects, read_floats, run, score_file
 
 from mlprod.app.model import ArtifactError, load_artifact
@@ -21,7 +21,6 @@ from mlprod.demo import describe_demo, list_transitions, make_vectors, write_dem
 from mlprod.frames import to_json_rows
 from mlprod.package import run_model
 
-in_browser = pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium on this machine")
 MODELS = {  # estimator, threshold, interval
     "flights": ("random_forest", "the score of a row"), "penguins": ("logistic",),
     "progression": ("linear", 180.0, 70.0), "awkward": ("logistic", 0.5),
@@ -48,13 +47,9 @@ def demos(projects, tmp_path_factory):
     return made
 
 
-@pytest.fixture
-def browser():
-    "The browser, without the complaints of the tests before."
-    page = open_browser()
-    page.resize(1280)
-    page.errors.clear()
-    return page
+@pytest.fixture(params=["Chromium", "Firefox"])
+def browser(request):
+    return open_browser(request.param)
 
 
 def open_demo(browser, demos, name):
@@ -64,7 +59,6 @@ def open_demo(browser, demos, name):
     return artifact
 
 
-@in_browser
 @pytest.mark.parametrize("name,estimator", ESTIMATORS)
 def test_scores_are_those_of_onnx_runtime(name, estimator, projects, demos, browser):
     "Within 5e-7 over 1,000 hard rows, an amount relative to its size, and no decision differs."
@@ -131,7 +125,6 @@ def tell(problems):
     return [(each["column"], each["reason"], each["text"]) for each in problems]
 
 
-@in_browser
 @pytest.mark.parametrize("name", MODELS)
 def test_the_table_of_vectors_holds_for_the_page(name, demos, vectors, browser):
     "The same codes, reasons and, of texts, the same words; what is left to Python is refused."
@@ -161,7 +154,6 @@ return toText(rows.encode(table, page).matrix);
 """
 
 
-@in_browser
 @pytest.mark.parametrize("name,years", [("flights", (2013, 2034)), ("awkward", (2010, 2031))])
 def test_local_times_are_those_of_zoneinfo(name, years, demos, browser):
     "New York and Casablanca: every 13 hours of 21 years, and around each change of the clocks."
@@ -212,7 +204,6 @@ def fill(browser, **texts):
     browser.ask("document.getElementById('demo-form').requestSubmit()")
 
 
-@in_browser
 @pytest.mark.parametrize("name", MODELS)
 def test_the_form_answers_as_the_app_does(name, demos, browser):
     "Score, decision, bars, or an amount with its interval; nothing is asked of the network."
@@ -234,7 +225,6 @@ def test_the_form_answers_as_the_app_does(name, demos, browser):
     assert browser.errors == []
 
 
-@in_browser
 def test_a_problem_stands_beside_its_field(demos, browser):
     "What was expected, marked for screen readers; the first has the focus. Then it is gone."
     open_demo(browser, demos, "flights")
@@ -253,7 +243,6 @@ def test_a_problem_stands_beside_its_field(demos, browser):
     assert read_answer(browser)[0] in ("Act", "Leave")
 
 
-@in_browser
 def test_an_unknown_category_is_scored_with_a_warning(demos, browser):
     "As in the app."
     open_demo(browser, demos, "flights")
@@ -263,7 +252,7 @@ def test_an_unknown_category_is_scored_with_a_warning(demos, browser):
     assert lines[-1].startswith('Warning: carrier: unknown category "another".')
 
 
-@in_browser
+@pytest.mark.parametrize("browser", ["Chromium"], indirect=True)
 def test_the_keyboard_reaches_everything(demos, browser):
     "Each field has a label; Tab goes through them, the button and the choice of a file."
     artifact = open_demo(browser, demos, "penguins")
@@ -281,7 +270,6 @@ def test_the_keyboard_reaches_everything(demos, browser):
     assert browser.ask("document.getElementById('demo-answer').getAttribute('role')") == "status"
 
 
-@in_browser
 @pytest.mark.parametrize("width", [390, 1280])
 def test_no_page_is_wider_than_its_screen(width, demos, browser):
     "Nothing has to be scrolled sideways."
@@ -298,7 +286,6 @@ def to_csv(rows, **form):
     return pd.DataFrame(rows).to_csv(index=False, **form).encode()
 
 
-@in_browser
 def test_a_file_is_scored_as_the_app_would(demos, projects, browser):
     "Every row comes back in its place, with the app's score or what is wrong; no formula does."
     artifact, project = open_demo(browser, demos, "flights"), projects["flights"]
@@ -323,7 +310,6 @@ def test_a_file_is_scored_as_the_app_would(demos, projects, browser):
     assert answer["ticks"] >= 3 and answer["shown"] > 0  # the page could act meanwhile
 
 
-@in_browser
 def test_a_file_may_be_written_in_other_ways(demos, browser):
     "Quotes, line breaks in them, semicolons, a byte order mark, blank lines, words for nothing."
     artifact = open_demo(browser, demos, "awkward")
@@ -344,7 +330,6 @@ def test_a_file_may_be_written_in_other_ways(demos, browser):
 HEADER = b"departs_at,origin,carrier,distance"
 
 
-@in_browser
 @pytest.mark.parametrize("content,says", [
     (b"origin,carrier,distance\n1,2,3\n", "departs_at: expected a value, got no such column"),
     (HEADER + b",gate\n1,2,3,4,5\n", "gate: expected no such column, got one"),
@@ -363,7 +348,6 @@ def test_a_file_that_cannot_be_scored_is_refused(content, says, demos, browser):
     assert "content" not in answer
 
 
-@in_browser
 def test_a_line_with_too_few_values_is_refused(demos, browser):
     "As in the app: nothing is filled in."
     open_demo(browser, demos, "flights")
@@ -375,7 +359,6 @@ def test_a_line_with_too_few_values_is_refused(demos, browser):
 # --- what is not ours
 
 
-@in_browser
 def test_text_of_a_contract_is_never_run(projects, browser, tmp_path):
     "Markup in titles, descriptions and categories stays text, and scripts in it do not run."
     text = "</script><img src=x onerror='document.title=1'><script>document.title=1</script>"
@@ -391,7 +374,6 @@ def test_text_of_a_contract_is_never_run(projects, browser, tmp_path):
     assert browser.errors == []
 
 
-@in_browser
 def test_a_model_with_an_unknown_operator_points_to_the_app(projects, browser, tmp_path):
     "It is refused when it is loaded, by the operator's name, and there is no form."
     project = projects["penguins"]

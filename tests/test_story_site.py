@@ -11,7 +11,7 @@ from pathlib import Path
 
 import projects
 import pytest
-from browser import CHROMIUM, open_browser
+from browser import open_browser
 from make_artifacts import train_parts
 
 from mlprod.consistency import check_figures, find_false_claims, find_unsourced
@@ -36,7 +36,6 @@ from mlprod.story import find_false_figures, write_dashboard, write_pdf, write_r
 from mlprod.train import train_baseline, train_model
 
 ROOT = Path(__file__).resolve().parent.parent
-in_browser = pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium on this machine")
 FOLD = re.compile(r'<details class="answer">.*?</details>', re.DOTALL)
 KINDS = ("index", "recommendation", "dashboard", "case-study", "card", "proof", "made", "search",
          "lessons/index", "lessons/05a_worth", "lessons/monitoring", "api/index",
@@ -270,13 +269,9 @@ def test_a_probe_does_not_survive_the_cleaning(probe):
 
 @pytest.fixture
 def browser():
-    page = open_browser()
-    page.resize(1280)
-    page.errors.clear()
-    return page
+    return open_browser()
 
 
-@in_browser
 def test_no_probe_runs_even_where_nothing_was_cleaned(site, browser, tmp_path):
     "The policy is the second lock: none of the six runs; without it they do."
     text = read(site, "made")
@@ -288,7 +283,6 @@ def test_no_probe_runs_even_where_nothing_was_cleaned(site, browser, tmp_path):
         assert browser.ask("window.ran") == ran
 
 
-@in_browser
 @pytest.mark.parametrize("name", KINDS)
 def test_pages_load_without_a_complaint(site, browser, name):
     "From the disk, with the policy: no error in the console, nothing to scroll sideways."
@@ -299,7 +293,6 @@ def test_pages_load_without_a_complaint(site, browser, name):
     assert browser.errors == []
 
 
-@in_browser
 def test_the_slider_shows_another_place_of_the_curve(site, browser):
     "The tiles say what the report says there, and other rows are chosen."
     browser.open((site / "dashboard.html").as_uri())
@@ -315,7 +308,6 @@ def test_the_slider_shows_another_place_of_the_curve(site, browser):
     assert "300 of them would be chosen" in shown
 
 
-@in_browser
 def test_the_model_answers_on_the_landing_page(site, browser):
     "The demo is there, and says something about the contract's example."
     browser.open((site / "index.html").as_uri())
@@ -344,7 +336,6 @@ def fetch_axe():
     return (folder / "package" / "axe.min.js").read_text(encoding="utf-8")
 
 
-@in_browser
 @pytest.mark.parametrize("name", KINDS)
 def test_axe_finds_nothing(site, browser, name):
     "No finding of any severity, on a screen and on a phone, light and dark."

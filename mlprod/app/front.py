@@ -28,7 +28,7 @@ from .errors import HEADERS, PROBLEM, describe_error
 from .metrics import count_request, new_request_id
 
 # %% ../../nbs/09f_front.ipynb #a7ebb1a8
-def is_plain(scope) -> bool:
+def is_plain(scope) -> bool:  # scope: the request, in RSGI's words
     "Say whether a request asks for predictions, for a program, of JSON that is not compressed."
     headers = scope.headers
     return (
@@ -71,7 +71,7 @@ ROOM = 16 * 2**20  # bytes of bodies that are held at once, before a large one i
 MOST_WAITING = 200  # requests that wait for a thread
 
 
-async def read_at_once(protocol) -> AsyncIterator[bytes]:
+async def read_at_once(protocol) -> AsyncIterator[bytes]:  # protocol: the connection
     "Read a small body as a single piece; nothing of one that breaks off."
     try:
         piece = await protocol()
@@ -86,7 +86,7 @@ class Bodies:
     def __init__(self, most_bytes: int):  # of one body
         self.most_bytes, self.held = most_bytes, 0
 
-    async def read(self, headers, protocol, body: bytearray) -> None:
+    async def read(self, headers, protocol, body: bytearray) -> None:  # body: empty, to be filled
         "Read a body, all of it; raises the HTTP error that says why that cannot be."
         length, now, pieces = headers.get("content-length"), asyncio.get_running_loop().time, 0
         if length is None and "transfer-encoding" not in headers:
@@ -141,7 +141,7 @@ class Front:
         finally:
             self.bodies.held -= len(body)
 
-    async def answer(self, scope, protocol, body: bytearray) -> None:
+    async def answer(self, scope, protocol, body: bytearray) -> None:  # body: empty, to be filled
         "Read the body, and send the answer: ours to a plain request, else Flask's, or a problem."
         began, plain = time.perf_counter(), is_plain(scope)
         request_id = new_request_id(self.clock)
@@ -180,7 +180,7 @@ class Front:
             self.waiting -= 1
 
 # %% ../../nbs/09f_front.ipynb #9530ded1
-async def send(protocol, status: int, headers: list, answer: bytes) -> None:
+async def send(protocol, status: int, headers: list, answer: bytes) -> None:  # headers: pairs
     "Send an answer; a large one in pieces, and only to a client that reads them in time."
     if len(answer) < LARGE:
         protocol.response_bytes(status, headers, answer)

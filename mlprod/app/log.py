@@ -61,7 +61,7 @@ class LogAway(LogError):
     "The log cannot be reached for now: what waits is kept."
 
 
-def open_log(path: str | Path, project: str) -> sqlite3.Connection:
+def open_log(path: str | Path, project: str) -> sqlite3.Connection:  # path: made if not there
     "Open the log of a project; raises sqlite3.Error, or LogError where it is not ours to use."
     log = sqlite3.connect(path, timeout=1, isolation_level="IMMEDIATE", check_same_thread=False)
     try:
@@ -74,7 +74,7 @@ def open_log(path: str | Path, project: str) -> sqlite3.Connection:
     return log
 
 
-def bring_up_to_date(log: sqlite3.Connection, project: str, name: str) -> None:
+def bring_up_to_date(log: sqlite3.Connection, project: str, name: str) -> None:  # name: the log's
     "Take the steps that a log lacks; raises LogError where it is newer, or another project's."
     (seen,) = log.execute("pragma user_version").fetchone()
     if seen > len(STEPS):
@@ -110,7 +110,7 @@ class Request(NamedTuple):
     shadow: list  # predictions of a challenger, unseen
 
 
-def make_lines(queue: list[Request]) -> list[tuple]:
+def make_lines(queue: list[Request]) -> list[tuple]:  # a line a row of a request
     "Turn answered requests into lines of the log, without personal columns."
     lines = []
     for request in queue:
@@ -125,7 +125,7 @@ def make_lines(queue: list[Request]) -> list[tuple]:
     return lines
 
 
-def write_lines(log: sqlite3.Connection, lines: list[tuple]) -> None:
+def write_lines(log: sqlite3.Connection, lines: list[tuple]) -> None:  # as make_lines gives them
     "Write predictions into the transaction; raises sqlite3.Error."
     log.executemany("insert into predictions values (?, ?, ?, ?, ?, ?, null, null)", lines)
 

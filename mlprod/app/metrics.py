@@ -93,14 +93,14 @@ def count_request(
         log.log(level, "request", extra={"fields": fields})
 
 
-def count_rows(predictions: list) -> None:
+def count_rows(predictions: list) -> None:  # of one request
     "Count rows that were scored, and the warnings given with them."
     if has_room(os.getpid()):
         ROWS.inc(len(predictions))
         WARNINGS.inc(sum([len(prediction.warnings) for prediction in predictions]))
 
 
-def count_lost(rows: int) -> None:
+def count_lost(rows: int) -> None:  # rows: how many
     "Count predictions that could not be logged."
     if has_room(os.getpid()):
         LOST.inc(rows)

@@ -103,18 +103,25 @@ class Artifact:
     def example(self) -> dict:  # a row
         return {name: self.contract["columns"][name]["example"] for name in self.features.columns}
 
-    def score(self, matrix: np.ndarray) -> np.ndarray:
+    def score(self, matrix: np.ndarray) -> np.ndarray:  # matrix: (n, n_features) float32
         "Score rows from encode_rows: probabilities, (n, n_labels), or amounts, (n, 1); float32."
         if len(matrix) < MANY:
             return self.session.run(["scores"], {"rows": matrix})[0]
-        order = sort_alike(matrix)
-        rows = matrix[order]
-        new = np.concatenate([[True], (rows[1:] != rows[:-1]).any(axis=1)])  # equal rows once
-        scores = self.session.run(["scores"], {"rows": rows[new]})[0][np.cumsum(new) - 1]
-        scores[order] = scores.copy()
-        return scores
+        scores, places = self.score_alike(matrix)
+        return scores[places]
 
-    def decide(self, scores: np.ndarray) -> tuple[list[float], list[str]]:
+    def score_alike(self, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        "Score equal rows once: the scores, and for each of n rows the place of its own."
+        order = sort_alike(matrix)
+        bits = matrix.view(np.uint32)[order]  # NaN is equal to itself
+        new = np.arange(len(bits)) == 0
+        for column in bits.T:
+            new[1:] |= column[1:] != column[:-1]
+        places = np.empty(len(bits), "int64")
+        places[order] = np.cumsum(new) - 1
+        return self.session.run(["scores"], {"rows": bits[new].view(np.float32)})[0], places
+
+    def decide(self, scores: np.ndarray) -> tuple[list[float], list[str]]:  # n of each
         "Give the score that counts for each row, and act or leave, the likeliest label, or none."
         counts, threshold = scores[:, -1].tolist(), self.threshold
         if threshold is not None:
@@ -137,7 +144,7 @@ class Artifact:
         return predictions, scores
 
 # %% ../../nbs/07_model.ipynb #2c428e79
-def start_session(model: bytes) -> onnxruntime.InferenceSession:
+def start_session(model: bytes) -> onnxruntime.InferenceSession:  # model: ONNX
     "Start ONNX Runtime with one thread; the server decides how many rows it works on at once."
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -156,6 +156,6 @@ def write_verdicts() -> str:  # Prometheus text
 
 
 @monitor.record
-def add_metrics(state) -> None:
+def add_metrics(state) -> None:  # state: Flask's, while a blueprint is registered
     "Add the verdicts to /metrics when the page is registered."
     state.app.extensions["metrics"].append(write_verdicts)

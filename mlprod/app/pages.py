@@ -49,7 +49,7 @@ def write_field(value: object, column: Column) -> str:
     return moment.isoformat()[:16]
 
 
-def explain_field(text: str, column: Column, problem: Problem) -> str:
+def explain_field(text: str, column: Column, problem: Problem) -> str:  # text: that was typed
     "Explain to a person what is wrong with a field."
     if not text.strip():
         return "expected a value, got nothing"

@@ -129,7 +129,7 @@ class Connection:
         self._connection.close()
 
 # %% ../../nbs/08c_postgres.ipynb #pg000021
-def check_url(url: str) -> None:
+def check_url(url: str) -> None:  # postgresql://USER:PASSWORD@HOST/DATABASE
     "Raise LogError where that is no address of a PostgreSQL database."
     try:
         conninfo_to_dict(url)
@@ -138,7 +138,7 @@ def check_url(url: str) -> None:
         raise LogError(f"MLPROD_LOG_URL: {text}") from None
 
 
-def open_postgres(url: str, project: str) -> Connection:
+def open_postgres(url: str, project: str) -> Connection:  # url: postgresql://…
     "Open the log of a project; raises LogError."
     log = Connection(url)
     try:

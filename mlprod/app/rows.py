@@ -148,7 +148,7 @@ def read_moment(text: str, zone: ZoneInfo) -> datetime:
     return moment
 
 
-def find_code(value: str | float | None, codes: dict) -> float:
+def find_code(value: str | float | None, codes: dict) -> float:  # codes: by category
     "Find the code of a category; whole numbers and booleans are known by their text, as in JSON."
     if isinstance(value, bool | int | float):
         value = str(value).lower() if isinstance(value, bool) else str(int(value))
@@ -224,7 +224,12 @@ PARTS = {  # of a moment, in the zone of its column
 }
 
 
-def find_unknown(column: Column, codes: list, texts: list, rows: Iterable) -> Iterator[Problem]:
+def find_unknown(
+    column: Column,
+    codes: list,  # n of them
+    texts: list,  # n categories, as they came
+    rows: Iterable,  # n numbers of rows, for the warnings
+) -> Iterator[Problem]:
     "Find the categories that the contract does not know; they are scored with a warning."
     for code, text, row in zip(codes, texts, rows, strict=False):
         if code == UNKNOWN:

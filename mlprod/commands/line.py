@@ -11,6 +11,7 @@ __all__ = ['FORCE', 'CLUSTER', 'CELL_SECONDS', 'COMMANDS', 'plan_run', 'read_pro
 import argparse
 import json
 import os
+import signal
 import socket
 import sys
 from contextlib import ExitStack, suppress
@@ -57,7 +58,7 @@ def read_project(path: Path):  # of the contract; the contract
     return read_own_contract(shorten(path))
 
 
-def check_project(contract, rows: Path, seconds: float) -> None:
+def check_project(contract, rows: Path, seconds: float) -> None:  # seconds: that a cell may take
     "Find every mistake in a project's rows, and say how long training takes at most."
     from mlprod.choose import describe_training
     from mlprod.data import check_table
@@ -249,6 +250,10 @@ def score_rows(options: argparse.Namespace) -> int:
         raise CommandError(f"--rejects {rejects}: nothing is rejected with --on-bad stop; got both")
     if options.cluster and all(query):
         raise CommandError(f"--cluster {options.cluster}: expected IN and OUT with it; got --sql")
+    if not options.cluster and not all(query) and "ipykernel" not in sys.modules:
+        sys.modules.setdefault("pandas", None)  # pyarrow would import it with its first array
+    if options.target == "-" and not rejects and hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # whoever reads may stop early
     artifact = find_artifact(options)
     from mlprod.score import make_parts, make_progress
 

@@ -43,7 +43,7 @@ def default_contract(root: Path) -> Path:  # root: the repository
     return root / parser["DEFAULT"]["contract"]
 
 
-def choose_contract(options: argparse.Namespace, root: Path) -> Path:
+def choose_contract(options: argparse.Namespace, root: Path) -> Path:  # root: the repository
     "Take --contract, or the repository's own."
     return Path(options.contract) if options.contract else default_contract(root)
 

@@ -53,7 +53,7 @@ GENERATE = "from mlprod.generate import generate_app; generate_app('app/artifact
 
 
 @contextmanager
-def copy_repository(root: Path) -> Iterator[Path]:
+def copy_repository(root: Path) -> Iterator[Path]:  # root: of the one that is copied
     "Hand out a copy of the repository that goes away again."
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as holder:
         copy = Path(holder) / "mlprod"

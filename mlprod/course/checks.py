@@ -89,7 +89,7 @@ globals().update(__saved)"""
             self.close(hurry=isinstance(error, KeyboardInterrupt))
             raise
 
-    def run(self, source: str, seconds: float = CELL_SECONDS) -> Node | None:
+    def run(self, source: str, seconds: float = CELL_SECONDS) -> Node | None:  # seconds: at most
         "Run a piece of code; the error that it ended with, if any, or KernelGone."
         cell = nbformat.v4.new_code_cell(source)
         self.client.nb.cells, self.client.timeout, self.count = [cell], seconds, self.count + 1
@@ -195,7 +195,7 @@ class Bench:
                 verdicts.append(Verdict(exercise.number, name, not message, message or ""))
         return verdicts
 
-    def run_answer(self, answer: str, needs: tuple[str, ...]) -> Node | None:
+    def run_answer(self, answer: str, needs: tuple[str, ...]) -> Node | None:  # needs: sources
         "Run an answer after the cells that it uses; the first error, if any."
         for source in (*needs, answer):
             error = self.kernel.run(source, self.limits.seconds)

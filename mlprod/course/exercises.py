@@ -102,7 +102,7 @@ def read_lesson(
     return Lesson(path.stem, title[1], hat[1], core, minutes, notebook, tuple(exercises))
 
 
-def find_exercises(notebook: Node, name: str) -> list[Exercise]:
+def find_exercises(notebook: Node, name: str) -> list[Exercise]:  # name: the lesson's
     "Find the sections that are exercises: from their heading to their last check."
     exercises: list[Exercise] = []
     for index, cell in enumerate(notebook.cells):

@@ -138,7 +138,7 @@ def follow_parent() -> Callable[[], bool]:  # whether the process that started t
     return lambda: os.getppid() == parent
 
 
-def serve_app(port: int) -> None:
+def serve_app(port: int) -> None:  # port: on 127.0.0.1
     "Serve the generated app for its tile, anew whenever its code or its project changes."
     root, has_parent = find_course(Path.cwd()), follow_parent()
     app = root / "app"
@@ -238,7 +238,7 @@ def make_course_app(
     return app
 
 # %% ../../nbs/workshop/lab.ipynb #08f2815a
-def serve_course(port: int) -> None:
+def serve_course(port: int) -> None:  # port: on 127.0.0.1
     "Serve the page that shows how far one is, for its tile."
     from mlprod.course.lessons import list_progress, start_lesson
 

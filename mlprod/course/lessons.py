@@ -137,7 +137,7 @@ def note_progress(
     write_aside(progress_file(root), (json.dumps(ordered, indent=1) + "\n").encode())
 
 
-def facts_of(root: Path, name: str, number: int) -> dict[str, Any]:
+def facts_of(root: Path, name: str, number: int) -> dict[str, Any]:  # name: the lesson's
     "What is known about an exercise."
     return read_progress(root).get(name, {}).get(str(number), {})
 
@@ -158,7 +158,7 @@ class Progress:
     next: bool  # the first that is not finished
 
 
-def list_progress(root: Path) -> list[Progress]:
+def list_progress(root: Path) -> list[Progress]:  # root: the repository
     "How far each lesson has been worked through, in the course's order."
     progress, table, coming = read_progress(root), [], True
     for number, path in list_lessons(root).items():
@@ -204,12 +204,12 @@ def keep_copy(path: Path) -> Path:  # where it is now
     return free
 
 # %% ../../nbs/workshop/lessons.ipynb #dadbe620
-def work_file(root: Path, name: str) -> Path:
+def work_file(root: Path, name: str) -> Path:  # name: the lesson's, as 04_train
     "The learner's notebook of a lesson."
     return root / "work" / f"{name}.ipynb"
 
 
-def own_lesson(root: Path, name: str) -> Lesson:
+def own_lesson(root: Path, name: str) -> Lesson:  # name: its file's, as 04_train
     "Read a lesson as the course has it, also after the learner's functions went into the library."
     kept = root / "work" / "adopted" / f"{name}.ipynb"
     return read_lesson(kept if kept.is_file() else root / "nbs" / f"{name}.ipynb")
@@ -280,7 +280,7 @@ class Outcome:
         return all(verdict.passed for found in self.verdicts.values() for verdict in found)
 
 
-def read_work(root: Path, name: str) -> Node:
+def read_work(root: Path, name: str) -> Node:  # name: the lesson's, as 04_train
     "Read a learner's notebook, or say how to get one."
     path, number = work_file(root, name), name.partition("_")[0]
     if not path.is_file():
@@ -293,7 +293,7 @@ def read_work(root: Path, name: str) -> Node:
         raise CourseError(f"{reason}; {way_out}") from error
 
 
-def choose_exercises(lesson: Lesson, number: int | None) -> list[Exercise]:
+def choose_exercises(lesson: Lesson, number: int | None) -> list[Exercise]:  # number: from 1
     "All exercises of a lesson, or the one that was asked for."
     chosen = [e for e in lesson.exercises if number in (None, e.number)]
     if not chosen:
@@ -401,7 +401,7 @@ def watch_lesson(
         raise
 
 # %% ../../nbs/workshop/lessons.ipynb #981c18fc
-def next_hint(root: Path, name: str, number: int) -> str:
+def next_hint(root: Path, name: str, number: int) -> str:  # number: the exercise's, from 1
     "Give the next hint to an exercise."
     exercise = choose_exercises(own_lesson(root, name), number)[0]
     given, total = facts_of(root, name, number).get("hints", 0), len(exercise.hints)
