@@ -5,6 +5,7 @@ import datetime as dt
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -513,3 +514,17 @@ def test_a_file_is_scored_without_pandas(tmp_path):
     words = ["score", source, str(tmp_path / "out.csv"), "--artifacts", str(ARTIFACTS)]
     out = subprocess.check_output([sys.executable, "-c", code, *words], cwd=ROOT, text=True)
     assert out.splitlines()[-1] == "False"
+
+
+def test_a_project_is_named_by_its_contract(tmp_path):
+    "Its artifact is found, in a process of its own, as the command is called."
+    for name in ("settings.ini", "nbs", "data"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copytree(ARTIFACTS, tmp_path / "artifacts" / "flights")
+    words = ["score", "data/flights/sample.parquet", "out.csv"]
+    words += ["--contract", "data/flights/contract.yaml"]
+    out = subprocess.check_output(
+        [sys.executable, "-m", "mlprod.cli", *words], cwd=tmp_path, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert out.startswith("5,000 records in = 5,000 scored + 0 rejected; ")

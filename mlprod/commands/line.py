@@ -260,11 +260,11 @@ def score_rows(options: argparse.Namespace) -> int:
         raise CommandError(f"--rejects {rejects}: nothing is rejected with --on-bad stop; got both")
     if options.cluster and all(query):
         raise CommandError(f"--cluster {options.cluster}: expected IN and OUT with it; got --sql")
-    if not options.cluster and not all(query) and "ipykernel" not in sys.modules:
-        sys.meta_path.insert(0, WithoutPandas)
     if options.target == "-" and not rejects and hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # whoever reads may stop early
     artifact = find_artifact(options)
+    if not options.cluster and not all(query) and "ipykernel" not in sys.modules:
+        sys.meta_path.insert(0, WithoutPandas)
     from mlprod.score import make_parts, make_progress
 
     show = make_progress(sys.stderr)
