@@ -237,8 +237,10 @@ def find_leaks(
         if reason:
             suspects[name] = Suspect(name, reason)
     if amount:
-        numbers = [n for n in contract.features if columns.get(n, column).kind == "number"]
-        numbers = [name for name in numbers if name not in suspects]
+        numbers = [
+            name for name in contract.features
+            if name in columns and columns[name].kind == "number" and name not in suspects
+        ]
         parts = find_parts(rows[numbers], rows[contract.target.column])
         for name in [name for name in parts if not columns[name].checked]:
             others = ", ".join([other for other in parts if other != name][:3])

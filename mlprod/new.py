@@ -30,14 +30,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .app.rows import show
-from .contract import load_page, read_contract
+from .contract import load_page, read_contract, text_of
 from .data import DataError, hash_file, read_rows
 from .leaks import find_leaks
 from .standards import from_odcs
 from .start import Brief, Profile, choose_cut, draft_contract, find_todos
 from .start import find_personal, find_reason, guess_labels, is_amount
-from .start import profile_column, text_of
-from .tables import Options, Source, Table, find_kind, open_excel
+from .start import profile_column
+from .tables import SEPARATORS, Options, Source, Table, find_kind, open_excel
 from .tables import open_parquet, open_sql, open_text, read_table
 from .write import open_aside, sync_folder, try_lock, write_aside
 
@@ -110,7 +110,7 @@ def code_labels(
     words = guess_labels(target, brief)
     codes = {word: code for code, word in enumerate(dict.fromkeys(filter(None, words.values())))}
     coded = values.combine_chunks().dictionary_encode()
-    known = [codes.get(words[text_of(value)], -1) for value in coded.dictionary.to_pylist()]
+    known = [codes.get(words[str(text_of(value))], -1) for value in coded.dictionary.to_pylist()]
     return np.array([*known, -1])[coded.indices.fill_null(len(known)).to_numpy()]
 
 # %% ../nbs/workshop/new.ipynb #new00010
@@ -182,7 +182,7 @@ def escape(text: str) -> str:
 
 def describe_column(name: str, profile: Profile, kind: str) -> str:
     "Describe a column for the README: a line of its table."
-    seen = [escape(text_of(each)) for each in list(profile.counts or [])[:3]]
+    seen = [escape(str(text_of(each))) for each in list(profile.counts or [])[:3]]
     if find_personal(profile):
         seen = ["perhaps personal"]
     elif profile.kind in ("number", "moment") and profile.filled:
@@ -339,7 +339,7 @@ def describe_project(project: Project, origin: str) -> list[str]:
     else:
         counts = {}
         for text, word in guess_labels(target, brief).items():
-            n = next(n for value, n in target.counts.items() if text_of(value) == text)
+            n = next(n for value, n in target.counts.items() if str(text_of(value)) == text)
             counts[word] = counts.get(word, 0) + n
         labels = ", ".join(f"{word or '(left out)'} {n:,}" for word, n in counts.items())
     reasons = {
@@ -366,7 +366,7 @@ def describe_project(project: Project, origin: str) -> list[str]:
     return [*lines, f"next      {then}mlprod run --contract {contract}"]
 
 # %% ../nbs/workshop/new.ipynb #new00022
-MARKS = {"tab": "\t", "comma": ",", "semicolon": ";", "bar": "|", "space": " "}
+MARKS = {name: mark for mark, name in SEPARATORS.items()}
 
 
 def read_options(

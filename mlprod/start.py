@@ -6,9 +6,9 @@
 __all__ = ['MANY', 'IDENTIFIERS', 'PERSONAL', 'LOOKS', 'FEW', 'MOST_VALUES', 'YEARS', 'CODES', 'FEWEST', 'OPPOSITES', 'POSITIVE',
            'SHARES', 'NOT_STATED', 'ASKED', 'WORDS', 'StartError', 'Profile', 'profile_column', 'kind_of',
            'count_values', 'words_of', 'find_personal', 'find_reason', 'is_group', 'widen', 'Guess', 'guess_column',
-           'Brief', 'is_amount', 'guess_labels', 'order_labels', 'text_of', 'clean_label', 'choose_cut', 'quote',
-           'comment', 'list_values', 'ask', 'follow_standard', 'draft_column', 'guess_moment', 'moment_parts',
-           'draft_target', 'draft_split', 'draft_contract', 'find_todos']
+           'Brief', 'is_amount', 'guess_labels', 'order_labels', 'clean_label', 'choose_cut', 'quote', 'comment',
+           'list_values', 'ask', 'follow_standard', 'draft_column', 'guess_moment', 'moment_parts', 'draft_target',
+           'draft_split', 'draft_contract', 'find_todos']
 
 # %% ../nbs/17_your_data.ipynb #yd00005
 import re
@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .app.rows import show
-from .contract import load_page
+from .contract import load_page, text_of
 
 # %% ../nbs/17_your_data.ipynb #yd00008
 MANY = 10_000  # different values that are counted; more are only said to be many
@@ -150,6 +150,8 @@ def find_reason(profile: Profile) -> str:
         return "counts the rows"
     if IDENTIFIERS & set(words_of(profile.name)) and different > 20 or is_group(profile):
         return "an identifier: it says who, not what"
+    if profile.kind == "text" and all(re.match(r"[{\[]\W", text) for text in profile.first):
+        return "JSON: take out of it what matters, each into a column"
     if profile.kind == "text" and profile.total / profile.filled > 20 and (
         profile.spaces / profile.filled > 4 and profile.share > 0.1
     ):
@@ -232,6 +234,8 @@ def guess_column(profile: Profile) -> Guess:
     values = sorted(int(value) if profile.kind == "number" else value for value in common)
     note = "no and yes" if few == [0, 1] else "codes, by the name; as numbers they have an order"
     note = note if coded else ""
+    if alike := [name for name, n in Counter(map(str.casefold, map(str, few))).items() if n > 1]:
+        note = f"written in several ways: {', '.join(alike[:3])}"
     if profile.counts is None or len(few) > MOST_VALUES:
         share = sum(counts[value] for value in common) / profile.filled
         rest = "more than " + str(MANY) if profile.counts is None else len(few)
@@ -273,10 +277,10 @@ def guess_labels(profile: Profile, brief: Brief) -> dict[str, str | None]:
     if profile.kind == "moment" or profile.counts is None or len(profile.counts) > MOST_VALUES:
         many = "moments" if profile.kind == "moment" else "more than 50 different values"
         raise StartError(f"target {name}: expected labels or an amount; got {many}")
-    counts = {text_of(value): n for value, n in sorted(profile.counts.items())}
-    words = {text: clean_label(text) for text in counts}
+    counts = {str(text_of(value)): n for value, n in sorted(profile.counts.items())}
+    words = {text: clean_label(text) or "nothing" for text in counts}
     if set(map(str.lower, counts)) in OPPOSITES:
-        meaning = " ".join(words_of(name)) or name
+        meaning = re.sub("^(is|has|was) ", "", " ".join(words_of(name))) or name
         low, high = sorted(counts, key=lambda text: text.lower() in POSITIVE)
         words = {low: clean_label(f"not {meaning}"), high: clean_label(meaning)}
     rare = [text for text, n in counts.items() if n < FEWEST]
@@ -317,17 +321,10 @@ def order_labels(words: dict, counts: dict, brief: Brief) -> dict[str, str | Non
     return others | {text: word for text, word in words.items() if word == last}
 
 
-def text_of(value: object) -> str:
-    "Write a value of the target as text: whole numbers and booleans as JSON has them."
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
 def clean_label(text: str) -> str:
-    "Make a word that a contract takes: printable, without quotes, at most 100 characters."
+    "Make a name or a label of a text: printable, without quotes, at most 100 characters."
     letters = (each if each.isprintable() and each not in '"\\' else " " for each in text)
-    return " ".join("".join(letters).split())[:100] or "nothing"
+    return " ".join("".join(letters).split())[:100].strip()
 
 # %% ../nbs/17_your_data.ipynb #yd00022
 SHARES = (0.7, 0.75, 0.65, 0.8, 0.6, 0.5)  # of the rows that train
@@ -437,7 +434,7 @@ def draft_column(
         available = quote("TODO before (checked: why it is no leak) or after (no feature)?")
     lines = [f"  {quote(name)}:" + comment(guess.reason and f"no feature: {guess.reason}")]
     meaning = (brief.meaning if name == brief.target else "") or guess.description or name
-    lines += [f"    kind: {guess.kind}", f"    description: {quote(clean_label(meaning))}"]
+    lines += [f"    kind: {guess.kind}", f"    description: {quote(clean_label(meaning) or name)}"]
     lines += [f"    unit: {quote(guess.unit or unit)}"] * bool(guess.unit or unit)
     lines += [f"    available: {available}" + comment(note)]
     lines += [f"    checked: {NOT_STATED}"] * bool(note and not after and brief.yes)
@@ -473,10 +470,11 @@ def guess_moment(profile: Profile, brief: Brief) -> Guess:
 
 
 def moment_parts(profile: Profile) -> list[str]:
-    "Choose what is read off a moment: the hour where it differs, the weekday, the month."
+    "Choose what is read off a moment: hour and weekday where they differ, the month of years."
     hours = {moment.hour for moment in profile.first}
+    days = {moment.weekday() for moment in profile.first}
     years = (profile.high - profile.low).days / 365
-    return ["hour"] * (len(hours) > 1) + ["weekday"] + ["month"] * (years >= 2)
+    return ["hour"] * (len(hours) > 1) + ["weekday"] * (len(days) > 1) + ["month"] * (years >= 2)
 
 # %% ../nbs/17_your_data.ipynb #yd00032
 def draft_target(profile: Profile, brief: Brief) -> tuple[list[str], str]:
@@ -526,7 +524,7 @@ def draft_contract(
     others = {name for name, each in profiles.items() if not find_reason(each)}
     only_suspects = others - {brief.target, *brief.after} <= set(suspects)
     if not target.filled or target.counts is not None and len(target.counts) < 2:
-        found = "empty" if not target.filled else f"only {show(text_of(target.first[0]))}"
+        found = "empty" if not target.filled else f"only {show(str(text_of(target.first[0])))}"
         missing = target.rows - target.filled
         found += f" (in {missing:,} rows it is missing)" * (target.filled > 0 < missing)
         raise StartError(f"target {brief.target}: expected different values; got {found}")

@@ -8,10 +8,10 @@ __all__ = ['KINDS', 'MAGIC', 'CHUNK', 'CODES', 'CENTRAL', 'SEPARATORS', 'HEADER_
            'WHOLE', 'CLOCK', 'EPOCH', 'WHEN', 'OFFSET', 'DATE', 'DAYS', 'FORMATS', 'TYPES', 'TableError', 'Options',
            'Source', 'find_kind', 'find_encoding', 'find_header', 'clean_names', 'refuse_target', 'Header',
            'read_header', 'split_records', 'read_head', 'find_separator', 'open_text', 'read_records', 'check_quotes',
-           'leave_out_headers', 'write_cell', 'make_tables', 'unsurrogate', 'open_excel', 'cut_blank_end',
-           'has_merged_rows', 'open_sql', 'plain_type', 'open_parquet', 'parse_moments', 'Survey', 'fit',
-           'plain_numbers', 'Way', 'choose_mark', 'choose_format', 'choose_way', 'type_of', 'convert', 'Table',
-           'keep_texts', 'read_kept', 'read_table', 'check_typed']
+           'write_cell', 'make_tables', 'open_excel', 'cut_blank_end', 'has_merged_rows', 'open_sql', 'plain_type',
+           'open_parquet', 'parse_moments', 'Survey', 'fit', 'plain_numbers', 'Way', 'choose_mark', 'choose_format',
+           'choose_way', 'type_of', 'convert', 'Table', 'is_header', 'keep_texts', 'read_kept', 'read_table',
+           'check_typed']
 
 # %% ../nbs/workshop/tables.ipynb #tab00002
 import codecs
@@ -42,6 +42,7 @@ from charset_normalizer import from_bytes
 
 from .app.rows import show
 from .contract import MOMENT_PARTS
+from .start import clean_label
 
 # %% ../nbs/workshop/tables.ipynb #tab00005
 class TableError(ValueError):
@@ -184,9 +185,7 @@ def clean_names(raw: list[str]) -> tuple[list[str], list[str]]:
     "Make names that a contract takes: printable, different, at most 100 characters; and notes."
     names, notes = [], []
     for place, text in enumerate(raw, start=1):
-        letters = unicodedata.normalize("NFC", text)
-        letters = (each if each.isprintable() and each not in '"\\' else " " for each in letters)
-        name = " ".join("".join(letters).split())[:100].strip() or f"column_{place}"
+        name = clean_label(unicodedata.normalize("NFC", text)) or f"column_{place}"
         stem, _, part = name.rpartition(".")
         name = f"{stem}_{part}" if stem and part in MOMENT_PARTS else name
         first, number = name, 2
@@ -302,12 +301,11 @@ def open_text(path: Path, options: Options) -> Source:
 
     def read() -> Iterator[pa.Table]:
         if separator != " ":
-            names = header.names, header.raw
-            yield from read_records(path, encoding, *names, separator, lines.line_num)
+            yield from read_records(path, encoding, header.names, separator, lines.line_num)
             return
         with open(path, encoding=encoding, newline="") as file:
             records = islice(split_records(file, separator), header.place + 1, None)
-            yield from make_tables(records, header.names, header.raw, str(path), len(header.raw))
+            yield from make_tables(records, header.names, str(path), len(header.raw))
 
     return Source(header.names, read, notes, header.raw, separator == ",")
 
@@ -316,7 +314,6 @@ def read_records(
     path: Path,
     encoding: str,
     names: list[str],  # of the columns
-    raw: list[str],  # the same, as they stand in the header
     separator: str,
     above: int,  # lines that are no records: the header, and what stands over it
 ) -> Iterator[pa.Table]:  # of texts
@@ -355,7 +352,7 @@ def read_records(
             table = pa.Table.from_batches([records])
             check_quotes(table, separator, path, total)
             total += len(table)
-            yield leave_out_headers(table, raw)
+            yield table
     except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeError) as error:
         if ragged:
             raise refuse() from None
@@ -377,17 +374,6 @@ def check_quotes(table: pa.Table, separator: str, path: Path, before: int) -> No
             if values[place].as_py().count(separator) >= max(1, table.num_columns - 1):
                 raise TableError(f"{path}: row {before + place + 1}: {name}: {UNCLOSED}")
 
-
-def leave_out_headers(table: pa.Table, raw: list[str]) -> pa.Table:
-    "Leave out records that are the header again: files put one behind the other."
-    again = None
-    for values, name in zip(table.columns, raw, strict=True):
-        equal = pc.equal(pc.utf8_trim_whitespace(values), name)
-        again = equal if again is None else pc.and_(again, equal)
-        if not pc.any(again).as_py():
-            return table
-    return table.filter(pc.invert(again))
-
 # %% ../nbs/workshop/tables.ipynb #tab00021
 ROWS = 20_000  # records that become a table at once
 MERGED = re.compile(rb'<mergeCell ref="[A-Z]+(\d+):[A-Z]+(\d+)"')
@@ -408,13 +394,12 @@ def write_cell(value: Any, where: str) -> str:
     if isinstance(value, bytes | memoryview | list | dict | tuple):
         kind = type(value).__name__
         raise TableError(f"{where}: expected a number, text or a moment; got {kind}")
-    return str(value)
+    return str(value).encode("utf-8", errors="replace").decode()  # halves of letters are "?"
 
 
 def make_tables(
     records: Iterable,  # of sequences of cells
     names: list[str],  # of the columns
-    raw: list[str],  # the same, as they stand in the header
     where: str,  # for messages
     least: int = 0,  # values of a record; the cells that a workbook leaves out are blank
 ) -> Iterator[pa.Table]:  # of texts
@@ -432,14 +417,7 @@ def make_tables(
                 for place, column in enumerate(columns):
                     column.append(texts[place] if place < len(texts) else "")
         first += len(batch)
-        columns = [list(map(unsurrogate, column)) for column in columns]
-        texts = [pa.array(column, pa.string()) for column in columns]
-        yield leave_out_headers(pa.table(texts, names=names), raw)
-
-
-def unsurrogate(text: str) -> str:
-    "Replace halves of letters, which no file may hold."
-    return text if text.isascii() else text.encode("utf-8", errors="replace").decode()
+        yield pa.table([pa.array(column, pa.string()) for column in columns], names=names)
 
 
 def open_excel(path: Path, options: Options) -> Source:
@@ -486,7 +464,7 @@ def open_excel(path: Path, options: Options) -> Source:
 
     def read() -> Iterator[pa.Table]:
         records = islice(rows(name), header.place + 1, None)
-        yield from make_tables(records, header.names, header.raw, where)
+        yield from make_tables(records, header.names, where)
 
     return Source(header.names, read, notes, header.raw)
 
@@ -546,7 +524,7 @@ def open_sql(
         raise refuse_target(raw, options.target, "--query")
 
     def read() -> Iterator[pa.Table]:
-        yield from make_tables(islice(rows(), 1, None), names, raw, "--query")
+        yield from make_tables(islice(rows(), 1, None), names, "--query")
 
     return Source(names, read, [f"a query of {scheme}", *renamed], raw)
 
@@ -894,12 +872,23 @@ class Table(NamedTuple):
     sha256: str  # of the original; empty for a query, a folder
 
 
+def is_header(table: pa.Table, raw: list[str]) -> pa.ChunkedArray:
+    "Say of each record whether it is the header again: files put one behind the other."
+    again = pc.equal(table[0], raw[0])
+    for place in range(1, len(raw)):
+        if not pc.any(again).as_py():
+            break
+        again = pc.and_(again, pc.equal(table[place], raw[place]))
+    return again
+
+
 def keep_texts(source: Source, path: Path) -> Iterator[pa.Table]:
     "Write the texts of a source to a file, and give them on, without spaces around them."
     with pq.ParquetWriter(path, pa.schema([(n, pa.string()) for n in source.names])) as writer:
         for table in source.read():
             texts = [pc.utf8_trim_whitespace(each).combine_chunks() for each in table.columns]
             table = pa.table(texts, names=source.names)
+            table = table.filter(pc.invert(is_header(table, source.raw)))
             writer.write_table(table)
             yield table
 
@@ -937,7 +926,7 @@ def read_table(
         before = 0
         for table in source.read() if source.typed else read_kept(spool):
             columns, wrong = [], []
-            for name, values in zip(table.column_names, table.columns, strict=True):
+            for name, values in zip(source.names, table.columns, strict=True):
                 values, way = values.combine_chunks(), ways.get(name)
                 try:
                     columns.append(
@@ -947,7 +936,8 @@ def read_table(
                 except TableError as error:
                     wrong.append(str(error))
             if wrong:
-                more = f"; and in {len(wrong) - 1} more columns" if len(wrong) > 1 else ""
+                count = len(wrong) - 1
+                more = f"; and in {count} more column{'s' * (count > 1)}" if count else ""
                 raise TableError(wrong[0] + more)
             writer.write_table(pa.table(columns, schema=pa.schema(fields)))
             before += len(table)

@@ -111,6 +111,15 @@ REFUSED = {
     "the target twice": ("t.csv", "y,a,y\n1,2,3\n", {}, "expected one column"),
     "a header that comes too late": ("t.csv", "#\n" * 30 + lines(), {}, "expected a column"),
     "a line too short": ("t.csv", lines("5"), {}, "row 41: expected 2 values; got 1"),
+    "lines too short between spaces": (
+        "t.txt", "1.5  2  yes\n3.5  4  no\n" * 20 + "5\n", {"target": "column_3"},
+        "row 41: expected 3 values; got 1",
+    ),
+    "mistakes in several columns": (
+        "t.csv", "a,b,y\n" + "1.5,2.5,no\n2,3,yes\n" * 20 + "s,bar,no\n", {},
+        'as in other rows; got "s" (--blank "s" reads it as missing); and in 1 more column',
+    ),
+    "a time among times": ("t.csv", column(["9:30"] * 30 + ["9.75"]), {}, "a time such as 1:30"),
     "lines too long": ("t.csv", lines("5,no,6", "5,no,6"), {}, "got 3 (and 1 more such rows)"),
     "a quote that does not close": ("t.csv", lines('"5,no') + lines(), {}, "quote"),
     "an open quote in the header": ("t.csv", '"a,y\n' + lines() * 400, {}, "quote"),
@@ -372,6 +381,53 @@ TAKEN = {
         "t.csv", column(["(1234.50)", "−12.25", "3-"] * 14), {}, same([-1234.5, -12.25, -3])
     ),
     "lakhs": ("t.csv", column(['"12,34,567.5"', "3.5"] * 20), {}, same([1234567.5, 3.5])),
+    "a unit": (
+        "t.csv", column(["6.5 kg", '"1,200kg"', "7 kg"] * 14), {},
+        lambda contract, rows: contract.columns["a"].unit == "kg"
+        and rows["a"].to_pylist()[:3] == [6.5, 1200, 7],
+    ),
+    "several units": ("t.csv", column(["6.5 kg", "3 g"] * 20), {}, same(["6.5 kg", "3 g"])),
+    "codes with a letter": ("t.csv", column(["m5", "g07", "h12"] * 14), {}, same(["m5", "g07"])),
+    "hours and minutes": ("t.csv", column(["9:30", "14:00"] * 20), {}, same([9.5, 14])),
+    "durations": ("t.csv", column(["0:00:36", "100:30:00", "NA"] * 14), {}, same([0.01, 100.5])),
+    "weeks": (
+        "t.csv", "a,b,y\n" + "".join(
+            f"2024-W{n % 30 + 1:02},{n % 7}.5,{'yes' if n % 3 else 'no'}\n" for n in range(40)), {},
+        lambda contract, rows: rows["a"][2].as_py() == dt.datetime(2024, 1, 15)
+        and contract.split.by == "a" and contract.features == ["b"],
+    ),
+    "seconds since 1970": (
+        "t.csv", column([1_700_000_000 + 3600 * n for n in range(40)], "start_time"), {},
+        lambda contract, rows: contract.columns["start_time"].kind == "moment"
+        and rows["start_time"][1].as_py() == dt.datetime(2023, 11, 14, 23, 13, 20, tzinfo=dt.UTC),
+    ),
+    "milliseconds since 1970": (
+        "t.csv", column([1_700_000_000_250 + n * 10**7 for n in range(40)], "ts"), {},
+        lambda contract, rows: rows["ts"][0].as_py().microsecond == 250_000,
+    ),
+    "numbers as large as that": (
+        "t.csv", column([1_700_000_000 + n * 37 % 11 * 10**6 for n in range(40)], "views"), {},
+        lambda contract, rows: contract.columns["views"].kind == "number",
+    ),
+    "JSON in a column": (
+        "t.csv", "a,b,y\n" + "".join(
+            f'{n % 7}.5,"{{""user"": {n % 9}}}",{n % 2}\n' for n in range(40)), {},
+        lambda contract, rows: contract.features == ["a"],
+    ),
+    "values in several ways": (
+        "t.csv", column(["Yes", "yes", "N", "n", "no"] * 8), {},
+        lambda contract, rows: contract.columns["a"].values == ["N", "Yes", "n", "no", "yes"],
+    ),
+    "any number of spaces": (
+        "t.txt", "\n".join(f" {n % 7 + 0.5:5.1f}   'x'\t{'yes' if n % 3 else 'no '}  "
+                           for n in range(40)), {"target": "column_3"},
+        lambda contract, rows: rows["column_1"].to_pylist()[:2] == [0.5, 1.5]
+        and contract.target.labels == ["no", "yes"],
+    ),
+    "spaces in a first column": (
+        "t.csv", column(["a quick day", "b"] * 20).partition("\n")[2],
+        {"target": "column_2"}, has("column_1", "column_2"),
+    ),
     "a word among amounts": (
         "t.csv", column(["3,50 zł", "4 zł"] * 20 + ["b.d."], mark=";"), {"blank": ["b.d."]},
         lambda contract, rows: contract.columns["a"].unit == "zł" and rows["a"][0].as_py() == 3.5,

@@ -1,13 +1,16 @@
 """A challenger serves when it beats the champion on rows that neither has seen."""
 
 import json
+import shutil
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from mlprod.app.model import load_artifact
+from mlprod.cli import main
 from mlprod.contract import read_contract
 from mlprod.data import read_rows, split_rows
 from mlprod.drift import make_reference
@@ -105,6 +108,21 @@ def test_a_challenger_that_is_only_equal_does_not_serve(tmp_path):
     assert not done.promoted and done.version == read_pointer(folder)["version"] == champion
     verdict = json.loads((folder / done.judged / "verdict.json").read_bytes())
     assert not verdict["passed"] and "95%" in verdict["checks"][0]["got"]
+
+
+def test_the_command_says_that_the_champion_stays(tmp_path, monkeypatch, capsys):
+    "Without an override: the figures, and an exit status that a schedule notices."
+    data, artifacts = tmp_path / "data" / "toy", tmp_path / "artifacts"
+    for folder in (data, artifacts, tmp_path / "nbs"):
+        folder.mkdir(parents=True)
+    shutil.copy(Path(__file__).parent.parent / "settings.ini", tmp_path)
+    _, built, champion = make_project(data, make_rows(60, 1, 2))
+    built.rename(artifacts / "toy")
+    monkeypatch.chdir(tmp_path)
+    assert main(["retrain", "--contract", "data/toy/contract.yaml"]) == 1
+    said = capsys.readouterr()
+    assert "95%" in said.out and "unexpected" not in said.err
+    assert read_pointer(artifacts / "toy")["version"] == champion
 
 
 def test_an_override_serves_and_is_recorded(tmp_path):

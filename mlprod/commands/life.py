@@ -279,8 +279,8 @@ COMMANDS = {  # name: function, example, options
     "promote": (promote_version, '0be6383fa88d --override "the old one cannot answer"', [
         option("version", metavar="VERSION", help="as `mlprod versions` lists it"),
         CONTRACT,
-        option("--override", metavar="REASON", help="why it should serve although it has not "
-               "passed the gate; the app shows it"),
+        option("--override", default="", metavar="REASON", help="why it should serve although it "
+               "has not passed the gate; the app shows it"),
     ]),
     "rollback": (roll_back_version, "", [CONTRACT]),
     "versions": (show_versions, "", [CONTRACT]),
@@ -298,7 +298,8 @@ COMMANDS = {  # name: function, example, options
         option("--window", metavar="DAYS", type=positive,
                help="learn from the rows of so many days; default: the contract's, or all"),
         LOG,
-        option("--override", metavar="REASON", help="serve it although it is not better"),
+        option("--override", default="", metavar="REASON",
+               help="serve it although it is not better"),
     ]),
     "replay": (replay_project, "--share 0.1", [
         CONTRACT,
