@@ -40,8 +40,8 @@ from .gate import Verdict
 from mlprod.report import (
     NotApplicable,
     Report,
-    describe_advantage,
     name_metric,
+    write_figure,
     write_report,
 )
 from .train import ESTIMATORS, Trained
@@ -337,7 +337,7 @@ def write_card(
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
                               keep_trailing_newline=True)  # fmt: skip
     environment.filters |= {"words": name_metric} | {
-        each.__name__: each for each in (quoted, plain, shown, share, describe_advantage)
+        each.__name__: each for each in (quoted, plain, shown, share, write_figure)
     }
     template = resources.files("mlprod").joinpath("files/card.md").read_text(encoding="utf-8")
     names = list(type(report.metrics).model_fields)

@@ -16,10 +16,11 @@ from importlib import import_module
 from multiprocessing.util import Finalize
 
 HEAVY = """
-flask ipykernel.kernelapp matplotlib.pyplot mistune msgspec nbclient pandas prometheus_client
-psycopg pyarrow.compute pyarrow.csv pyarrow.parquet pydantic.functional_serializers pydantic.types
+flask ipykernel.kernelapp matplotlib.pyplot mistune msgspec nbclient onnxruntime pandas
+prometheus_client psycopg pyarrow.compute pyarrow.csv pyarrow.parquet pydantic.fields
+pydantic.functional_serializers pydantic.functional_validators pydantic.main pydantic.types
 ruamel.yaml skl2onnx sklearn.compose sklearn.ensemble sklearn.inspection sklearn.linear_model
-sklearn.model_selection sklearn.pipeline sklearn.preprocessing sklearn.tree
+sklearn.model_selection sklearn.pipeline sklearn.preprocessing sklearn.tree sqlite3
 """.split()  # noqa: SIM905
 
 
@@ -48,13 +49,15 @@ class Forked:
 @cache
 def start_parent() -> tuple[bytes, subprocess.Popen]:
     "Start the process that kernels are forked from, with the name of the socket where it is asked."
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind("")  # the system finds a name that is free
-    listener.listen(64)
-    command = [sys.executable, __file__, str(listener.fileno())]
-    parent = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[listener.fileno()])
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("")  # the system finds a name that is free
+        listener.listen(64)
+        number = listener.fileno()
+        command = [sys.executable, __file__, str(number)]
+        parent = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[number])
+        name = listener.getsockname()
     Finalize(None, parent.communicate, exitpriority=0)  # it ends where its input ends
-    return listener.getsockname(), parent
+    return name, parent
 
 
 def ask(request: object) -> object:
@@ -74,6 +77,7 @@ def fork_kernels(listener: socket.socket) -> None:
     "Fork a kernel for each line with its options; for one with its number, say how it ended."
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     os.environ["JPY_PARENT_PID"] = str(os.getpid())  # both are read at import
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # as mlprod does
     sys.modules["debugpy"] = None  # a quarter of what is left of a start
     del sys.path[0]  # this folder
     for name in HEAVY:

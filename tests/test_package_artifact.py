@@ -394,7 +394,7 @@ def test_the_card_of_every_kind_of_project_is_filled(write, tmp_path):
     assert ("so that it serves" in card) != verdict.passed
     for line in [*report.doubts, *report.unexamined, *verdict.failures]:
         assert plain(line) in card, line
-    assert ("better than the baseline's by" in card) == any(
+    assert (" is better than the baseline's" in card) == any(
         advantage.more_than_noise for advantage in report.advantages
     )
     assert "better by -" not in card and "None" not in card

@@ -167,20 +167,80 @@ class Project:
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
+class Index(http.server.ThreadingHTTPServer):
+    "The wheels of a project over HTTP; remembers who asked for them."
+
+    def __init__(self, project: Project):
+        self.agents = set()
+        folder = project.root.parent
+        for wheel in project.wheels.iterdir():
+            place = folder / "simple" / wheel.name.split("-")[0]
+            place.mkdir(parents=True)
+            shutil.copy(wheel, place)
+        super().__init__(("127.0.0.1", 0), functools.partial(IndexHandler, directory=folder))
+        self.thread = threading.Thread(target=self.serve_forever)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.thread.join()
+        self.server_close()
+
+
+class IndexHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        self.server.agents.add(self.headers["User-Agent"].split("/")[0])
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    "A project that is set up; the tests below are one story, told in this order."
-    project = Project(tmp_path_factory.mktemp("setup"))
-    result = project.make("setup")
+    "A project in a folder with an odd name; the tests below are one story, told in this order."
+    more = "" if os.name == "nt" else ' "$HOME" `id`;'
+    return Project(tmp_path_factory.mktemp("setup"), "it's 100% größe 数" + more)
+
+
+def test_what_a_machine_has_changes_nothing_but_the_index(project):
+    """The index of pip.conf is asked by pip and by uv; no other option, constraint, path or proxy.
+
+    The folder may have any name: spaces, quotes, per cent, letters of other alphabets.
+    """
+    folder = project.root.parent
+    (folder / "constraints.txt").write_text("first==0.5\nuv==0.5\n")
+    others = folder / "others"
+    others.mkdir()
+    for name in ("first", "pip", "venv", "ensurepip", "mlprod"):
+        (others / f"{name}.py").write_text("raise SystemExit('another project')")
+    harmful = {
+        "PIP_USER": "1", "PIP_CONSTRAINT": str(folder / "constraints.txt"),
+        "PIP_REQUIRE_VIRTUALENV": "1", "PIP_NO_BINARY": ":all:", "PIP_PREFIX": str(others),
+        "UV_CONSTRAINT": str(folder / "constraints.txt"), "UV_SYSTEM_PYTHON": "1",
+        "UV_NO_BINARY": "1", "UV_PYTHON": "2.7", "VIRTUAL_ENV": str(others),
+        "PYTHONPATH": str(others), "PYTHONOPTIMIZE": "2", "PYTHONDONTWRITEBYTECODE": "1",
+        "http_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9",
+    }  # fmt: skip
+    files = project.configuration.read_text()
+    with Index(project) as index:
+        project.configuration.write_text(
+            f"[global]\nindex-url = http://127.0.0.1:{index.server_port}/simple\n"
+            f"user = true\ntarget = {folder / 'elsewhere'}\n"
+        )
+        result = project.make("run", **harmful)
+    project.configuration.write_text(files)
 
     assert result.returncode == 0, result.stdout + result.stderr
-    assert project.stamp.exists()
-    return project
+    assert project.by_uv and index.agents == {"pip", "uv"}
+    seen = json.loads(result.stdout.splitlines()[-1])[0]
+    assert seen["VIRTUAL_ENV"] == str(project.root / ".venv")
+    assert not (folder / "elsewhere").exists()
+    assert len(list(others.iterdir())) == 5
 
 
 def test_uv_comes_from_the_index_with_its_hash_and_installs_the_rest(project):
-    "pip's configuration alone names the index: uv, which pip has brought, finds the rest there."
-    assert project.by_uv
+    "What it has installed can be imported."
+    assert project.by_uv and project.stamp.exists()
     subprocess.run([project.python, "-c", "import first"], check=True)
 
 
@@ -330,69 +390,6 @@ def test_an_interrupted_setup_is_quiet_and_leaves_nothing(project):
         )  # fmt: skip
         with silent.accept()[0]:
             assert interrupt(process, signal.SIGINT) == (130, "", False)
-
-
-class Index(http.server.ThreadingHTTPServer):
-    "The wheels of a project over HTTP; remembers who asked for them."
-
-    def __init__(self, project: Project):
-        self.agents = set()
-        folder = project.root.parent
-        for wheel in project.wheels.iterdir():
-            place = folder / "simple" / wheel.name.split("-")[0]
-            place.mkdir(parents=True)
-            shutil.copy(wheel, place)
-        super().__init__(("127.0.0.1", 0), functools.partial(IndexHandler, directory=folder))
-        self.thread = threading.Thread(target=self.serve_forever)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.shutdown()
-        self.thread.join()
-        self.server_close()
-
-
-class IndexHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        self.server.agents.add(self.headers["User-Agent"].split("/")[0])
-
-
-def test_what_a_machine_has_changes_nothing_but_the_index(tmp_path):
-    """The index of pip.conf is asked by pip and by uv; no other option, constraint, path or proxy.
-
-    The folder may have any name: spaces, quotes, per cent, letters of other alphabets.
-    """
-    more = "" if os.name == "nt" else ' "$HOME" `id`;'
-    project = Project(tmp_path, "it's 100% größe 数" + more)
-    (tmp_path / "constraints.txt").write_text("first==0.5\nuv==0.5\n")
-    others = tmp_path / "others"
-    others.mkdir()
-    for name in ("first", "pip", "venv", "ensurepip", "mlprod"):
-        (others / f"{name}.py").write_text("raise SystemExit('another project')")
-    harmful = {
-        "PIP_USER": "1", "PIP_CONSTRAINT": str(tmp_path / "constraints.txt"),
-        "PIP_REQUIRE_VIRTUALENV": "1", "PIP_NO_BINARY": ":all:", "PIP_PREFIX": str(others),
-        "UV_CONSTRAINT": str(tmp_path / "constraints.txt"), "UV_SYSTEM_PYTHON": "1",
-        "UV_NO_BINARY": "1", "UV_PYTHON": "2.7", "VIRTUAL_ENV": str(others),
-        "PYTHONPATH": str(others), "PYTHONOPTIMIZE": "2", "PYTHONDONTWRITEBYTECODE": "1",
-        "http_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9",
-    }  # fmt: skip
-    with Index(project) as index:
-        project.configuration.write_text(
-            f"[global]\nindex-url = http://127.0.0.1:{index.server_port}/simple\n"
-            f"user = true\ntarget = {tmp_path / 'elsewhere'}\n"
-        )
-        result = project.make("run", **harmful)
-
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert project.by_uv and index.agents == {"pip", "uv"}
-    seen = json.loads(result.stdout.splitlines()[-1])[0]
-    assert seen["VIRTUAL_ENV"] == str(project.root / ".venv")
-    assert not (tmp_path / "elsewhere").exists()
-    assert len(list(others.iterdir())) == 5
 
 
 def test_where_uv_cannot_be_had_pip_does_it(tmp_path):

@@ -62,7 +62,9 @@ class Kernel:
 
     # IPython's own exit() ends the kernel a moment later, and only then.
     STAY = "globals().update(dict.fromkeys(('exit', 'quit'), __import__('sys').exit))"
-    SAVE = "__saved = dict(globals())"
+    # Lines of our own are all that a verdict quotes: the usual traceback costs half a second.
+    PLAIN = "get_ipython().InteractiveTB.set_mode('Plain')"
+    SAVE = "globals().pop('__saved', None); __saved = dict(globals())"
     RESTORE = """\
 for __name in set(globals()) - set(__saved) - {"__saved"}:
     del globals()[__name]
@@ -82,7 +84,7 @@ globals().update(__saved)"""
         try:
             run_sync(self.client.async_start_new_kernel)(cwd=str(folder))
             run_sync(self.client.async_start_new_kernel_client)()
-            self.run(self.STAY)
+            self.run(f"{self.STAY}; {self.PLAIN}")
             if memory:
                 self.run(self.LIMIT.format(memory))
         except BaseException as error:
@@ -150,10 +152,11 @@ class Bench:
         except KernelGone:  # an answer may have ended it, also a moment later
             self.kernel.close()
             self.open()
-        for index in range(self.place, start):
-            if is_library(cells[index]):
-                self.run_own(cells[index])
-        self.kernel.run(Kernel.SAVE)
+        before = [cell for cell in cells[self.place : start] if is_library(cell)]
+        for cell in before:
+            self.run_own(cell)
+        if before:
+            self.kernel.run(Kernel.SAVE)
         self.place = start
 
     def run_own(self, cell: Node) -> None:

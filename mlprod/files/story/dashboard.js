@@ -85,7 +85,7 @@
 
   const chosenBy = new Map();
   const scoreOf = (row) =>
-    page.labels.length ? percent(row.score) : `${number(row.score)} ${page.amount}`.trim();
+    page.labels.length ? `${(100 * row.score).toFixed(1)}%` : `${number(row.score)} ${page.amount}`.trim();
 
   const listShown = () => {
     const wanted = [...chosenBy].filter(([, value]) => value !== "");
