@@ -3,11 +3,13 @@
     python benchmarks/batch.py            # Linux or macOS; minutes
     python benchmarks/batch.py --runs 5   # the best of five instead of three
 
-Each measurement is a whole process, from its start to the written file. Its rivals are what one
-would write without mlprod: pandas for the hour and the weekday, codes for the categories, trees of
-the same kind and size over them; pickled, and applied to the whole table or to chunks of 100,000
-rows, with as many threads as they like. The bare call is this artifact's model in ONNX Runtime with
-two threads, over a matrix that is already there: no start, no reading, no encoding, no writing.
+Each measurement is a whole process, from its start to the written file. A second figure leaves the
+start out: the seconds that the same program needs for a table of one row, ours and its rivals'.
+These are what one would write without mlprod: pandas for the hour and the weekday, codes for the
+categories, trees of the same kind and size over them; pickled, and applied to the whole table or to
+chunks of 100,000 rows, with as many threads as they like. The bare call is this artifact's model in
+ONNX Runtime with two threads, over a matrix that is already there: no start, no reading, no
+encoding, no writing.
 """
 
 import argparse
@@ -128,6 +130,7 @@ def prepare(folder: Path) -> None:
     rows.to_json(folder / "flights.ndjson", orient="records", lines=True, date_format="iso")
     different = rows["distance"] + np.linspace(0, 0.9, len(rows))
     rows.assign(distance=different).to_parquet(folder / "different.parquet", index=False)
+    rows.head(1).to_parquet(folder / "one.parquet", index=False)
     table = pa.Table.from_pandas(rows, preserve_index=False)
     with pq.ParquetWriter(folder / "many.parquet", table.schema, compression="zstd") as writer:
         for first in range(0, MANY, len(table)):
@@ -161,37 +164,45 @@ def main() -> None:
             print(f"| {source} → {target} | {NAMES[by]} | {figures} |", flush=True)
             return waited, memory
 
+        start = {by: best("one.parquet", "out.parquet", by, 1)[0] for by in NAMES if by != "bare"}
+        start["bare"] = 0.0
         seconds = {
             (table, by): best(f"{table}.parquet", "out.parquet", by)[0]
             for table in ("flights", "different")
             for by in NAMES
         }
-        to_csv, to_lines = [
-            n_rows / best(f"flights.{ending}", f"out.{ending}", "ours")[0]
+        texts = {
+            ending: best(f"flights.{ending}", f"out.{ending}", "ours")[0]
             for ending in ("csv", "ndjson")
-        ]
+        }
         _, memory = best("many.parquet", "out.parquet", "ours", MANY, 1)
+
+    def compare(table: str, one: str, other: str) -> list[float]:
+        "Divide seconds by seconds, with the start of both and without."
+        pairs = [(seconds[table, by], seconds[table, by] - start[by]) for by in (one, other)]
+        return [first / second for first, second in zip(*pairs, strict=True)]
+
     goals = []
     for table, words, whole, bare in (
         ("flights", "flights", 4.0, 0.7), ("different", "every row different", 1.7, 1.4)
     ):  # fmt: skip
-        ours = seconds[table, "ours"]
         goals.append((f"{words}: times as fast as whole pandas", ">=", whole,
-                      seconds[table, "whole"] / ours))  # fmt: skip
+                      *compare(table, "whole", "ours")))  # fmt: skip
         if table == "flights":
             goals.append((f"{words}: times as fast as chunks", ">=", 3.5,
-                          seconds[table, "chunks"] / ours))  # fmt: skip
+                          *compare(table, "chunks", "ours")))  # fmt: skip
         goals.append((f"{words}: share of the bare call's seconds", "<=", bare,
-                      ours / seconds[table, "bare"]))  # fmt: skip
-    goals += [
-        ("CSV to CSV, rows/s", ">=", 600_000, to_csv),
-        ("NDJSON to NDJSON, rows/s", ">=", 250_000, to_lines),
-        (f"peak MB at {MANY:,} rows", "<=", 500, memory),
-    ]
-    print("\n| goal | | wanted | measured | |\n|---|---|---|---|---|")
-    for words, sign, wanted, got in goals:
-        met = got >= wanted if sign == ">=" else got <= wanted
-        print(f"| {words} | {sign} | {wanted:,g} | {got:,.2f} | {'met' if met else 'missed'} |")
+                      *compare(table, "ours", "bare")))  # fmt: skip
+    for ending, wanted in (("csv", 600_000), ("ndjson", 250_000)):
+        got = [n_rows / (texts[ending] - less) for less in (0.0, start["ours"])]
+        goals.append((f"{ending.upper()} to {ending.upper()}, rows/s", ">=", wanted, *got))
+    goals.append((f"peak MB at {MANY:,} rows", "<=", 500, memory, memory))
+    print("\n| goal | | wanted | measured | | without the start | |\n|---|---|---|---|---|---|---|")
+    for words, sign, wanted, *got in goals:
+        met = [each >= wanted if sign == ">=" else each <= wanted for each in got]
+        pairs = zip(got, ["met" if each else "missed" for each in met], strict=True)
+        figures = " | ".join(f"{each:,.2f} | {word}" for each, word in pairs)
+        print(f"| {words} | {sign} | {wanted:,g} | {figures} |")
     print("\nFlights repeat: the same route at the same hour. Equal rows are scored once, and that "
           "is most of the\ndifference between the first table and the one in which no row is like "
           "another.")  # fmt: skip

@@ -27,7 +27,7 @@ from .score import Part, Piece, Task, make_part
 
 # %% ../nbs/15d_cluster.ipynb #cl150013
 MODULES = ("app.rows", "app.model", "frames", "score")
-LIBRARIES = ("numpy", "onnxruntime", "pandas", "pyarrow")
+LIBRARIES = ("numpy", "onnxruntime", "pyarrow")
 
 
 class ClusterError(ValueError):

@@ -60,7 +60,7 @@ def take(values: pa.Array | list, places: np.ndarray) -> list:
         return [values[place] for place in places.tolist()]
     return to_json_values(values.take(pa.array(places)))
 
-# %% ../nbs/02b_frames.ipynb #98033994
+# %% ../nbs/02b_frames.ipynb #9b6641ed
 def find_offset(moment: datetime | None, zone: ZoneInfo) -> timedelta | None:  # moment: in UTC
     "Find a zone's distance from UTC; None for no moment, and at the ends of the calendar."
     try:
@@ -121,9 +121,11 @@ def read_moments(values: pa.Array, column: Column) -> np.ndarray:
             continue
         found = place_moments(plain, column)
         read[:-1] = np.where(np.isnat(found), read[:-1], found)
+        if not np.isnat(found).any():
+            break
     return read[texts.indices.fill_null(len(texts.dictionary)).to_numpy()]
 
-# %% ../nbs/02b_frames.ipynb #82b493a0
+# %% ../nbs/02b_frames.ipynb #1f85e66a
 def read_name(value: str | float | None, column: Column) -> float:
     "Read the code of a category, or of none; NaN for one that the column refuses."
     try:
@@ -204,7 +206,7 @@ def compare_names(names: list, features: Features) -> list[Problem]:
         problems.append(Problem(1, show(name).strip('"'), text, reason))
     return problems
 
-# %% ../nbs/02b_frames.ipynb #85e9e1cb
+# %% ../nbs/02b_frames.ipynb #237379e8
 def list_warnings(values: pa.Array | list, read: np.ndarray, column: Column) -> pa.Array | None:
     "List (n,) texts about unknown categories, null for known ones; None where all are known."
     unknown = read == UNKNOWN
@@ -225,13 +227,13 @@ def read_columns(
     features: Features,
 ) -> tuple[dict[str, np.ndarray], list[Problem], dict[str, pa.Array]]:  # read, problems, warnings
     "Read the features' columns, each in one go."
-    read, problems, warnings = {}, [], {}
+    read, refused, warnings = {}, [], {}
     for name, values in columns.items():
         read[name], wrong = read_series(values, features.columns[name])
-        problems += wrong
+        refused += wrong
         texts = list_warnings(values, read[name], features.columns[name])
         warnings |= {} if texts is None else {name: texts}
-    return read, problems, warnings
+    return read, refused, warnings
 
 
 def make_matrix(read: dict[str, np.ndarray], features: Features) -> np.ndarray:

@@ -22,13 +22,12 @@ from typing import BinaryIO
 import msgspec
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
-import pyarrow.parquet as pq
 
 from .app.model import Artifact
 from .app.rows import Features
 from .score import ADDED, BYTES, ROWS, Outcome, Part, Piece, ScoreError, Task
 from .score import csv_options, find_kind, make_parts, make_schema, naming
-from .score import output_schema, read_csv, read_ndjson, read_parquet
+from .score import open_parquet, output_schema, read_csv, read_ndjson, read_parquet
 from .write import open_aside, sync_folder, try_lock, write_aside
 
 # %% ../nbs/15b_parts.ipynb #pa150009
@@ -64,8 +63,8 @@ def read_files(
     live: bool,  # answer standard input as it comes
 ) -> tuple[pa.Schema, Iterator[Piece]]:
     "Open files with the same columns as one input; raises ScoreError, with the file's name."
-    sizes = [0 if file == "-" else max(1, os.stat(file).st_size) for file in files]
     with naming(files[0]):
+        sizes = [0 if file == "-" else max(1, os.stat(file).st_size) for file in files]
         schema, pieces = open_file(files[0], features, live)
 
     def read() -> Iterator[Piece]:
@@ -242,7 +241,7 @@ def open_join(
         return
     with open_aside(path) as file:
         if kind == "Parquet":
-            with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+            with open_parquet(file, schema) as writer:
                 yield lambda content: writer.write_table(pa.ipc.open_file(content).read_all())
             return
         if kind != "NDJSON":

@@ -4,13 +4,15 @@
 
 # %% auto #0
 __all__ = ['KINDS', 'ROWS', 'BYTES', 'UNCLOSED', 'ANY', 'ADDED', 'ScoreError', 'find_kind', 'Batch', 'Piece', 'encode_good',
-           'make_batch', 'require_names', 'encode_table', 'read_parquet', 'read_texts', 'decode_texts', 'find_unclosed',
-           'number_records', 'take_skipped', 'make_csv_batch', 'read_csv', 'list_columns', 'encode_lines',
-           'split_lines', 'read_ndjson', 'Answers', 'answer', 'join_warnings', 'add_answers', 'output_schema',
-           'make_schema', 'tabulate', 'shorten', 'to_lines', 'pack', 'csv_options', 'naming', 'Outcome', 'Part', 'Task',
-           'make_part', 'write_problems', 'make_parts', 'make_progress']
+           'make_batch', 'require_names', 'number_texts', 'encode_table', 'read_parquet', 'read_texts', 'decode_texts',
+           'find_unclosed', 'number_records', 'take_skipped', 'make_csv_batch', 'way_out', 'check_header', 'read_csv',
+           'list_columns', 'encode_lines', 'split_lines', 'read_ndjson', 'Answers', 'answer', 'join_warnings',
+           'add_answers', 'output_schema', 'make_schema', 'tabulate', 'shorten', 'to_lines', 'pack', 'open_parquet',
+           'csv_options', 'naming', 'Outcome', 'Part', 'Task', 'make_part', 'write_problems', 'make_parts',
+           'make_progress']
 
 # %% ../nbs/15a_batch.ipynb #6730af56
+import base64
 import csv
 import io
 import re
@@ -19,8 +21,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import partial
-from itertools import chain
+from functools import cache, partial
+from itertools import chain, repeat
 from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TextIO
@@ -113,10 +115,22 @@ def require_names(names: list[str], features: Features) -> None:
     problems = compare_names(names, features)
     if problems:
         texts = [f"{problem.column}: {problem.text}" for problem in problems[:3]]
-        more = [f"and {len(problems) - 3} more"] if len(problems) > 3 else []
-        raise ScoreError(f"columns: {'; '.join(texts + more)}")
+        texts += [f"and {len(problems) - 3} more"] if len(problems) > 3 else []
+        unknown = any(problem.column not in features.known for problem in problems)
+        way = " (take out what the contract does not know, or name it there)" if unknown else ""
+        raise ScoreError(f"columns: {'; '.join(texts)}{way}")
 
 # %% ../nbs/15a_batch.ipynb #2520e466
+def number_texts(schema: pa.Schema) -> pa.Schema:
+    "Let columns of text be dictionaries: each different text once, and its number in each row."
+
+    def number(kind: pa.DataType) -> pa.DataType:
+        is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        return pa.dictionary(pa.int32(), kind) if is_text else kind
+
+    return pa.schema([(field.name, number(field.type)) for field in schema])
+
+
 def encode_table(table: pa.Table, numbers: np.ndarray, features: Features) -> Batch:
     "Encode rows that have types."
     columns = {name: table[name].combine_chunks() for name in features.columns}
@@ -130,11 +144,14 @@ def read_parquet(path: str, features: Features) -> tuple[pa.Schema, Iterator[Pie
     names = [name for name in every if not re.match(r"__index_level_\d+__$", name)]  # pandas' own
     require_names(names, features)
     schema = pa.schema([file.schema_arrow.field(name) for name in names])
+    numbered = number_texts(schema)
+    texts = [name for name in names if numbered.field(name) != schema.field(name)]
+    file = pq.ParquetFile(path, read_dictionary=texts)
 
     def read() -> Iterator[Piece]:
         first = 1
         for records in file.iter_batches(ROWS, columns=names):
-            table = pa.Table.from_batches([records]).cast(schema)
+            table = pa.Table.from_batches([records])
             numbers = np.arange(first, first := first + len(table))
             encode = partial(encode_table, table, numbers)
             yield Piece(path, "", len(table), (first - 1) / n_rows, encode)
@@ -151,14 +168,15 @@ def read_texts(
     texts = pc.if_else(pc.is_in(texts, value_set=pa.array(blanks, texts.type)), None, texts)
     if column.kind != "number":
         return texts, []
-    plain = pc.utf8_trim_whitespace(pick_plain(texts, f" *{NUMBER} *"))
-    problems = []
-    for place in np.flatnonzero(pc.and_(plain.is_null(), texts.is_valid())).tolist():
+    names, problems = texts.dictionary_encode(), []
+    plain = pc.utf8_trim_whitespace(pick_plain(names.dictionary, f" *{NUMBER} *"))
+    numbers = plain.cast(pa.float64()).take(names.indices)
+    for place in np.flatnonzero(pc.and_(numbers.is_null(), texts.is_valid())).tolist():
         try:
             read_value(texts[place].as_py(), column)
         except ValueRefused as refused:
             problems.append(Problem(place + 1, column.name, *refused.args))
-    return plain.cast(pa.float64()), problems
+    return numbers, problems
 
 # %% ../nbs/15a_batch.ipynb #c18d3806
 UNCLOSED = "expected a quote that closes within its record, got separators and line breaks in it"
@@ -181,6 +199,10 @@ def decode_texts(values: pa.Array, name: str) -> tuple[pa.Array, list[Problem]]:
 
 def find_unclosed(texts: pa.Array, most: int, mark: str) -> int | None:
     "Find the place of a text with line breaks and the separators of a whole record, or None."
+    data = texts.buffers()[2]  # all values, one behind the other
+    content = data.to_pybytes() if data else b""
+    if b"\n" not in content and b"\r" not in content:
+        return None
     lines = pc.or_(pc.match_substring(texts, "\n"), pc.match_substring(texts, "\r"))
     places = np.flatnonzero(lines.to_numpy(zero_copy_only=False)).tolist()
     return next((place for place in places if texts[place].as_py().count(mark) >= most), None)
@@ -224,6 +246,30 @@ def make_csv_batch(
     return batch._replace(problems=ragged + batch.problems)
 
 # %% ../nbs/15a_batch.ipynb #22066b80
+def way_out(path: str) -> str:
+    "Name the command that makes a table which can be read out of many another file."
+    return f"mlprod convert {Path(path).name} {Path(path).stem}-clean.parquet makes a clean copy"
+
+
+def check_header(path: str, mark: str) -> None:  # mark: between values
+    "Raise ScoreError where a file's first line shows that it is no such CSV."
+    with open(path, "rb") as file:
+        lines = iter(partial(file.readline, BYTES), b"")
+        line = next((line for line in lines if line.strip()), b"")
+    if not line:
+        raise ScoreError("expected a header with the columns' names, got an empty file")
+    try:
+        text = line.decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise ScoreError(f"expected UTF-8, got another encoding ({way_out(path)})")
+    other = max(";\t|,", key=text.count)
+    if mark not in text and other in text:
+        got = f"expected {mark!r} between them, got {other!r}"
+        raise ScoreError(f"columns: {got} ({way_out(path)})")
+
+
 def read_csv(path: str, features: Features, mark: str) -> tuple[pa.Schema, Iterator[Piece]]:
     "Open a CSV file, every value as text; raises ScoreError for other columns."
     skipped = []
@@ -235,8 +281,9 @@ def read_csv(path: str, features: Features, mark: str) -> tuple[pa.Schema, Itera
         skipped.append(Problem(row.number - 1, "", text, reason))  # the header is pyarrow's first
         return "skip"
 
+    check_header(path, mark)
     file = pa.OSFile(path)
-    size = file.size() or 1
+    size = file.size()
     reader = arrow_csv.open_csv(
         file,
         arrow_csv.ReadOptions(use_threads=False, block_size=BYTES),  # with threads: no numbers
@@ -294,7 +341,7 @@ def encode_lines(lines: list[bytes], numbers: np.ndarray, features: Features) ->
     good, matrix, warnings, more = encode_good(list_columns(rows, features), features, [])
     problems += [each._replace(row=int(numbers[fits][each.row - 1])) for each in more]
     fits[fits] = good
-    kept = [lines[place] for place in np.flatnonzero(fits).tolist()]
+    kept = lines if fits.all() else [lines[place] for place in np.flatnonzero(fits).tolist()]
     return Batch(numbers[fits], kept, matrix, warnings, problems)
 
 
@@ -351,9 +398,9 @@ ADDED = pa.schema(
 
 def join_warnings(answers: Answers) -> pa.Array:
     "Write the warnings of each record as one text; null where there are none."
+    if len(answers.warnings) < 2:
+        return [*answers.warnings, pa.nulls(len(answers.record), pa.string())][0]
     texts = [each.cast(pa.string()) for each in answers.warnings]
-    if len(texts) < 2:
-        return texts[0] if texts else pa.nulls(len(answers.record), pa.string())
     joined = pc.binary_join_element_wise(*texts, "; ", null_handling="skip")
     return pc.if_else(pc.equal(joined, ""), None, joined)
 
@@ -361,9 +408,9 @@ def join_warnings(answers: Answers) -> pa.Array:
 def add_answers(table: pa.Table, answers: Answers, file: str = "") -> pa.Table:
     "Put the answers beside the rows, and the file's name before them if there are several."
     names = {"file": pa.repeat(file, len(table))} if file else {}
-    added = [answers.score, answers.decision.cast(pa.string()), join_warnings(answers)]
+    added = [answers.score, answers.decision, join_warnings(answers)]
     columns = [*names.values(), pa.array(answers.record, pa.int64()), *table.columns, *added]
-    return pa.table(columns, schema=output_schema(table.schema, file))
+    return pa.table(columns, output_schema(table.schema, file).names)
 
 
 def output_schema(schema: pa.Schema, file: str = "") -> pa.Schema:  # of the input; of the output
@@ -409,11 +456,9 @@ def to_lines(kept: pa.Table | list[bytes], answers: Answers, file: str = "") -> 
     scores = encode(answers.score.to_pylist())[1:-1].split(b",")
     names = [encode(name) for name in answers.decision.dictionary.to_pylist()]
     decisions = [names[place] for place in answers.decision.indices.to_pylist()]
-    texts = [[]] * len(kept)
-    if answers.warnings:
-        pairs = zip(*[each.to_pylist() for each in answers.warnings], strict=True)
-        texts = [[text for text in pair if text] for pair in pairs]
-    each = zip(kept, answers.record.tolist(), scores, decisions, map(encode, texts), strict=False)
+    texts = [each.to_pylist() for each in answers.warnings] or [repeat(None, len(kept))]
+    write = cache(lambda *each: encode([text for text in each if text]))
+    each = zip(kept, answers.record.tolist(), scores, decisions, map(write, *texts), strict=False)
     return b"".join([
         b'%b%b,"record":%d,"score":%b,"decision":%b,"warnings":%b}\n'
         % (line.rstrip()[:-1], front, record, score, decision, text)
@@ -433,15 +478,24 @@ def pack(
         return to_lines(batch.kept, answers, file)
     is_table = isinstance(batch.kept, pa.Table)
     table = add_answers(batch.kept if is_table else tabulate(batch.kept, schema), answers, file)
-    sink = pa.BufferOutputStream()
-    if kind == "Parquet":
-        with pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table)
-    elif kind == "folder":
-        pq.write_table(table, sink, compression="zstd")
-    else:
-        arrow_csv.write_csv(table, sink, csv_options(kind, False))
+    schema, sink = output_schema(schema, file), pa.BufferOutputStream()
+    if kind in ("CSV", "TSV"):
+        arrow_csv.write_csv(table.cast(schema), sink, csv_options(kind, False))
+        return sink.getvalue()
+    table = table.cast(number_texts(schema))
+    is_file = kind == "Parquet"
+    with pa.ipc.new_file(sink, table.schema) if is_file else open_parquet(sink, schema) as writer:
+        writer.write_table(table)
     return sink.getvalue()
+
+
+def open_parquet(place: BinaryIO | pa.NativeFile, schema: pa.Schema) -> pq.ParquetWriter:
+    "Open a file of Parquet for tables with numbered texts; whoever reads it gets plain ones."
+    names = [name for name in schema.names if name != "record"]  # its numbers are all different
+    options = {"compression": "zstd", "use_dictionary": names, "store_schema": False}
+    writer = pq.ParquetWriter(place, number_texts(schema), **options)
+    writer.add_key_value_metadata({"ARROW:schema": base64.b64encode(schema.serialize())})
+    return writer
 
 
 def csv_options(kind: str, header: bool) -> arrow_csv.WriteOptions:
@@ -499,9 +553,13 @@ def make_part(task: Task, piece: Piece) -> Part:
     with naming(piece.file):
         batch = piece.encode(task.artifact.features)
         if batch.problems and not task.rejects:
-            row, column, text, _ = min(batch.problems)
+            row, column, text, reason = min(batch.problems)
             place = f"record {row}: {column}" if column else f"record {row}"
-            raise ScoreError(f"{place}: {text} (--rejects FILE leaves such records out)")
+            ways = ["--rejects FILE leaves such records out"]
+            if reason == "type" and find_kind(piece.file) in ("CSV", "TSV"):
+                contract = f"data/{task.artifact.project}/contract.yaml"
+                ways.append(f"{way_out(piece.file)}, with --contract {contract}")
+            raise ScoreError(f"{place}: {text} ({'; '.join(ways)})")
     answers = answer(batch, task.artifact)
     rejected = len({problem.row for problem in batch.problems})
     n_warned = len(batch.numbers) - join_warnings(answers).null_count
@@ -509,9 +567,8 @@ def make_part(task: Task, piece: Piece) -> Part:
     if piece.n != counts.written + rejected:
         raise ScoreError(f"{piece.file}: {counts}: the mistake is ours")
     with naming(task.target):
-        if isinstance(batch.kept, pa.Table) and batch.kept.schema != task.schema:  # another file's
-            table = batch.kept.select(task.schema.names).cast(task.schema)
-            batch = batch._replace(kept=table)
+        if isinstance(batch.kept, pa.Table):  # another file may have another order
+            batch = batch._replace(kept=batch.kept.select(task.schema.names))
         content = pack(batch, answers, find_kind(task.target), task.schema, piece.label)
     return Part(content, write_problems(batch.problems, piece.label), counts, piece.share)
 

@@ -5,6 +5,7 @@ import datetime as dt
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,10 +27,9 @@ import mlprod
 from mlprod import score
 from mlprod.app.app import create_app
 from mlprod.app.model import InService
-from mlprod.app.rows import read_value
 from mlprod.frames import BLANKS
 from mlprod.parts import score_table
-from mlprod.score import ScoreError, number_records, read_texts
+from mlprod.score import ScoreError, number_records
 
 ROOT = Path(mlprod.__file__).resolve().parent.parent
 ARTIFACTS = FLIGHTS_APP / "artifacts"
@@ -249,7 +249,9 @@ def test_without_a_file_for_rejects_the_first_bad_record_stops(tmp_path):
     for words in ([], ["--on-bad", "stop"]):
         status, out, err = run("in.csv", "out.csv", *words, cwd=tmp_path)
         text = (
-            'expected a number from 10 to 6000, got "far" (--rejects FILE leaves such records out)'
+            'expected a number from 10 to 6000, got "far" (--rejects FILE leaves such records out; '
+            "mlprod convert in.csv in-clean.parquet makes a clean copy, with --contract "
+            "data/flights/contract.yaml)"
         )
         assert (status, out) == (1, "") and err == f"mlprod: in.csv: record 2: distance: {text}\n"
         assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
@@ -281,15 +283,23 @@ def test_a_name_that_cannot_be_is_refused_in_one_line(words, tmp_path):
 
 def test_other_columns_stop_the_table_whatever_is_done_with_bad_records(tmp_path):
     "Not one row has them, as in the app and in training."
-    assert refuse_text(tmp_path, f"{HEADER},gate\n{LINE},7\n").startswith("columns: gate: ")
+    assert refuse_text(tmp_path, f"{HEADER},gate\n{LINE},7\n") == (
+        "columns: gate: expected no such column, got one"
+        " (take out what the contract does not know, or name it there)"
+    )
     assert "distance: expected a value" in refuse_text(tmp_path, "origin\nEWR\n")
     assert "expected one such column, got 2" in refuse_text(
         tmp_path, f"{HEADER},origin\n{LINE},JFK\n"
     )
-    assert "Empty CSV file" in refuse_text(tmp_path, "")
-    assert "expected CSV, got: 'utf-8'" in refuse_text(
-        tmp_path, f"{HEADER}\n{LINE}\n".encode("utf-16")
+    assert refuse_text(tmp_path, "") == (
+        "expected a header with the columns' names, got an empty file"
     )
+    way = "(mlprod convert in.csv in-clean.parquet makes a clean copy)"
+    for encoding in ("utf-16", "utf-16-le", "utf-32"):
+        text = refuse_text(tmp_path, f"{HEADER}\n{LINE}\n".encode(encoding))
+        assert text == f"expected UTF-8, got another encoding {way}"
+    text = refuse_text(tmp_path, f"{HEADER}\n{LINE}\n".replace(",", ";"))
+    assert text == f"columns: expected ',' between them, got ';' {way}"
 
 
 @settings(max_examples=60, deadline=None)
@@ -487,12 +497,34 @@ def test_a_million_rows_take_little_more_memory_than_a_hundred_thousand(tmp_path
     assert np.array_equal(scores[:5000], scores[-5000:])
 
 
-def test_moments_without_offset_are_local(tmp_path):
-    "A whole column at once reads what one by one would: gaps, the hour that comes twice, none."
-    column = FLIGHTS.features.columns["departs_at"]
-    texts = ["2013-07-05T18:30", "2013-07-05", "2013-11-03 01:30:00", "2013-12-01T05:00:00.250"]
-    more = ["2013-03-10T02:30", "2013-07-05T18:30Z"]  # on no clock; with an offset after all
-    values, problems = read_texts(pa.array([*texts, *more]), column)
-    assert values[:4].tolist() == [read_value(text, column).astimezone(dt.UTC) for text in texts]
-    assert [problem.row for problem in problems] == [5] and pd.isna(values[4])
-    assert values[5].isoformat() == "2013-07-05T18:30:00+00:00"
+@posix
+def test_a_reader_that_has_enough_ends_the_command_quietly(tmp_path):
+    "As `head` ends other programs: by the signal, without a word."
+    process = start("-", "-", cwd=tmp_path, stdin=subprocess.PIPE)
+    with process.stdin, process.stderr:
+        process.stdout.close()
+        feed(process.stdin, json.dumps(GOOD).encode() + b"\n")
+        assert process.wait(30) == -signal.SIGPIPE and process.stderr.read() == b""
+
+
+def test_a_file_is_scored_without_pandas(tmp_path):
+    "Importing it would take longer than scoring this table does."
+    code = "import sys, mlprod.cli; mlprod.cli.main(sys.argv[1:]); print('pandas' in sys.modules)"
+    source = str(ROOT / "data" / "flights" / "sample.parquet")
+    words = ["score", source, str(tmp_path / "out.csv"), "--artifacts", str(ARTIFACTS)]
+    out = subprocess.check_output([sys.executable, "-c", code, *words], cwd=ROOT, text=True)
+    assert out.splitlines()[-1] == "False"
+
+
+def test_a_project_is_named_by_its_contract(tmp_path):
+    "Its artifact is found, in a process of its own, as the command is called."
+    for name in ("settings.ini", "nbs", "data"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copytree(ARTIFACTS, tmp_path / "artifacts" / "flights")
+    words = ["score", "data/flights/sample.parquet", "out.csv"]
+    words += ["--contract", "data/flights/contract.yaml"]
+    out = subprocess.check_output(
+        [sys.executable, "-m", "mlprod.cli", *words], cwd=tmp_path, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert out.startswith("5,000 records in = 5,000 scored + 0 rejected; ")
