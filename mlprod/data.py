@@ -257,7 +257,7 @@ def read_column(
         read, wanted = read_numbers(values) if was_text else read, KINDS["number"]
         if read.dtype.kind == "f" or not isinstance(read.dtype, np.dtype):
             read = read.astype("float64")
-            read = read.where(np.isfinite(read))
+            read = read.mask(np.isinf(read)) if np.isinf(read).any() else read
     else:
         read = read_moments(values, ZoneInfo(column.timezone) if column.timezone else None)
         zone = column.timezone
