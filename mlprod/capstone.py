@@ -76,8 +76,10 @@ def check_data(capstone: Capstone) -> Iterator[str]:
     readme = capstone.path.parent / "README.md"
     if not readme.is_file():
         yield f"{readme.parent.name}/README.md: expected where the data comes from; got no file"
-    elif UNSAID.search(readme.read_text(encoding="utf-8")):
-        yield f"{readme.parent.name}/README.md: expected no TODO; got one"
+        return
+    for number, line in enumerate(readme.read_text(encoding="utf-8").splitlines(), start=1):
+        if UNSAID.search(line):
+            yield f"{readme.parent.name}/README.md line {number}: expected an answer; got {line!r}"
 
 # %% ../nbs/workshop/capstone.ipynb #ca9e0009
 def check_worth(capstone: Capstone) -> Iterator[str]:
@@ -90,13 +92,15 @@ def check_leaks(capstone: Capstone) -> Iterator[str]:
     "No feature gives the answer away, or the contract says why it may."
     rows = read_rows(capstone.path.parent / capstone.contract.data.rows, capstone.contract)
     for suspect in find_leaks(rows, capstone.contract):
-        yield f"{suspect.column}: {suspect.reason}"
+        way = f"say in columns.{suspect.column}.checked how it is known in time, or take it out"
+        yield f"{suspect.column}: {suspect.reason} ({way})"
 
 
 def check_slices(capstone: Capstone) -> Iterator[str]:
     "The contract names the groups that must not be left behind."
     if capstone.contract.limits.slices is None:
-        yield "contract: limits.slices: expected groups of rows to look at; got none"
+        way = "slices: {columns: [NAME], min_rows: 30}"
+        yield f"contract: limits.slices: expected groups of rows to look at; got none ({way})"
 
 
 def check_card(capstone: Capstone) -> Iterator[str]:
@@ -220,7 +224,10 @@ def check_capstone(
     if unknown := [name for name in skip if name not in CHECKS]:
         problem = f"expected one of {'; '.join(CHECKS)}; got {unknown[0]!r}"
         raise CapstoneError(f"--skip: {problem}")
-    capstone = Capstone(root, path, read_own_contract(path))
+    try:
+        capstone = Capstone(root, path, read_own_contract(path))
+    except ContractError as error:  # a TODO is no number
+        raise ContractError(path, find_todos(path) or error.problems) from None
     for name, check in CHECKS.items():
         if name in skip:
             yield name, None
