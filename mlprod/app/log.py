@@ -255,7 +255,7 @@ class Log:
         self._lose([request])
 
     def label(self, project: str, labels: list[tuple[str, str]], tries: int = 3) -> None:
-        "Write a project's labels, by predictions' ids; tries: some may still wait; raises LogError."
+        "Write a project's labels, by predictions' ids, in some tries; raises LogError."
         try:
             with closing(self.open(project)) as log:
                 write_labels(log, labels, self.clock)
