@@ -5,7 +5,8 @@ python benchmarks/tables.py labels     # one: labels, flights or rows
 
 The tables are made in a folder for temporary files and go through `mlprod new` and `mlprod run`
 as anybody's would. Announced are seconds of one core for the training; "cpu" are the seconds that
-all of `mlprod run` used, "run" those of the wall. Memory is the peak of the largest process.
+all of `mlprod run` used, "run" those of the wall; "check" those of processors that finding every
+mistake takes before anything starts. Memory is the peak of the largest process.
 Measured on 27 November 2026 under `nice -n 12`, on two cores that ten others used (load 10 to 13),
 so the wall's seconds are several times those of a quiet machine:
 
@@ -28,6 +29,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from mlprod.contract import read_contract
+from mlprod.data import check_table
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -102,14 +106,17 @@ def measure(name: str, root: Path) -> str:  # a line of the table
     path = root / f"{name}.parquet"
     target = TABLES[name](path)
     new, *_ = run(root, "new", str(path), "--target", target, "--yes")
+    contract, before = read_contract(root / f"data/{name}/contract.yaml"), time.process_time()
+    check_table(root / f"data/{name}/{name}.parquet", contract)
+    check = time.process_time() - before
     words = ("--contract", f"data/{name}/contract.yaml", "--override", "to measure the time")
     taken, used, peak, said = run(root, "run", *words)
     announced = re.search(r"^training: (.*): at most (\d+) s", said, re.M)
     steps = dict(re.findall(r"\d+/\d+ ([^…\n]+) … (\d+) s", said))
     page = (root / "artifacts" / name / "report.html").stat().st_size / 1e6
     return (
-        f"{name:8} {new:5.0f} {announced[2]:>10} {steps['The models']:>8} {taken:6.0f} "
-        f"{used:6.0f} {page:8.1f} {peak:7.0f}  {announced[1]}"
+        f"{name:8} {new:5.0f} {check:6.1f} {announced[2]:>10} {steps['The models']:>8} "
+        f"{taken:6.0f} {used:6.0f} {page:8.1f} {peak:7.0f}  {announced[1]}"
     )
 
 
@@ -123,7 +130,7 @@ def main() -> int:
         (root / "nbs").mkdir()
         shutil.copy(ROOT / "settings.ini", root)
         shutil.copy(ROOT / "nbs" / "18_run.ipynb", root / "nbs")
-        print("table      new  announced  training    run    cpu  page MB  peak MB", end="")
+        print("table      new  check  announced  training    run    cpu  page MB  peak MB", end="")
         print("  what was announced")
         for name in wanted:
             print(measure(name, root), flush=True)

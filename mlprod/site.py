@@ -75,6 +75,7 @@ class Project:
     contract: Contract
     folder: Path  # of the artifact
     facts: dict  # what figures come from
+    settings: dict[str, str]  # settings.ini
     answers: dict[str, str] = field(default_factory=dict)  # HTML by the name of its place
 
     @property
@@ -100,7 +101,7 @@ def find_project(
             continue
         if artifact.project == contract.project:
             folder = place / artifact.version
-            return Project(root, path, contract, folder, read_facts(folder))
+            return Project(root, path, contract, folder, read_facts(folder), read_settings(root))
     problem = f"site: {contract.project}: expected a version in service; got none"
     raise SiteError(f"{problem}: `mlprod run --contract {path}`")
 
@@ -112,9 +113,9 @@ def read_settings(root: Path) -> dict[str, str]:  # root: the repository; values
     return dict(parser["DEFAULT"])
 
 
-def find_address(root: Path) -> str:  # ends with /
+def find_address(project: Project) -> str:  # ends with /
     "Find where the site will be: a repository on GitHub has its pages at a known address."
-    repository = read_settings(root)["repository"].rstrip("/")
+    repository = project.settings["repository"].rstrip("/")
     found = re.fullmatch(r"https://github\.com/([\w.-]+)/([\w.-]+)", repository)
     return f"https://{found[1].lower()}.github.io/{found[2]}/" if found else f"{repository}/"
 
@@ -144,12 +145,12 @@ def strip_directives(source: str) -> str:  # source: of a cell
 
 
 def route_links(
-    text: str,   # Markdown
-    root: Path,  # the repository
-    place: str,  # of the page in it, as nbs/a.ipynb
+    text: str,  # Markdown
+    project: Project,
+    place: str,  # of the page in the repository, as nbs/a.ipynb
 ) -> str:  # Markdown
     "Keep links to pages of the site; lead others to the repository, or leave their words only."
-    repository = read_settings(root)["repository"].rstrip("/")
+    repository = project.settings["repository"].rstrip("/")
 
     def route(found: re.Match) -> str:
         sign, words, target = found.groups()
@@ -159,7 +160,7 @@ def route_links(
         whole = posixpath.normpath(posixpath.join(posixpath.dirname(place), path))
         if whole == "README.md":
             return f"[{words}](../index.md)"
-        if re.fullmatch(r"nbs/\d\w*\.ipynb", whole) and (root / whole).is_file():
+        if re.fullmatch(r"nbs/\d\w*\.ipynb", whole) and (project.root / whole).is_file():
             page = posixpath.splitext(path)[0]
             return f'<a href="{page}.html#{part}">{words}</a>' if part else f"[{words}]({path})"
         if whole in ("nbs/glossary.md", "nbs/syllabus.md"):
@@ -192,12 +193,12 @@ def fold_answers(text: str, project: Project, name: str) -> str:  # name: of the
     return FOLDED.sub(take, text)
 
 
-def prepare_lesson(notebook: Node, project: Project, name: str) -> Node:
+def prepare_lesson(notebook: Node, project: Project, name: str) -> Node:  # name: such as 04_train
     "Make a lesson ready for the site: answers out, links routed, outputs without Markdown."
     cells = []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            text = route_links(cell.source, project.root, f"nbs/{name}.ipynb")
+            text = route_links(cell.source, project, f"nbs/{name}.ipynb")
             cells.append(new_cell(fold_answers(text, project, name), "markdown"))
             continue
         source = strip_directives(cell.source)
@@ -477,7 +478,7 @@ def write_pages(project: Project, pages: Path) -> None:  # pages: a new folder
         write_aside(pages / f"lessons/{name}.ipynb", text.encode())
     for name in ("syllabus.md", "glossary.md"):
         text = (root / "nbs" / name).read_text(encoding="utf-8")
-        write_aside(pages / "lessons" / name, route_links(text, root, f"nbs/{name}").encode())
+        write_aside(pages / "lessons" / name, route_links(text, project, f"nbs/{name}").encode())
     shutil.copytree(root / "nbs" / "images", pages / "lessons" / "images")
     write_aside(pages / "api/index.md", list_api(modules).encode())
     for name, source in modules.items():  # not listed at the side, which would be twice as long
@@ -581,7 +582,7 @@ def write_heads(
     titles: dict[str, str],  # by name
 ) -> dict[str, str]:  # HTML by name
     "Write what machines read of each page: title, picture, description, Course and Dataset."
-    address, template = find_address(project.root), demo.TEMPLATES.get_template("head.html")
+    address, template = find_address(project), demo.TEMPLATES.get_template("head.html")
     answer, data = tell_answer(project.facts)[0].striptags(), list_jsonld(project, address)
     return {
         name: template.render(
@@ -597,11 +598,10 @@ def list_jsonld(
     address: str,  # of the site, ends with /
 ) -> dict[str, dict]:  # by page
     "Describe the data and the course for search engines."
-    settings = read_settings(project.root)
     course = {
-        "@context": "https://schema.org", "@type": "Course", "name": settings["name"],
-        "description": settings["description"], "url": f"{address}lessons/",
-        "provider": {"@type": "Organization", "name": settings["author"]},
+        "@context": "https://schema.org", "@type": "Course", "name": project.settings["name"],
+        "description": project.settings["description"], "url": f"{address}lessons/",
+        "provider": {"@type": "Organization", "name": project.settings["author"]},
         "hasPart": [
             {"@type": "LearningResource", "name": title, "url": f"{address}lessons/{name}.html"}
             for name, title, _ in list_lessons(project.root)
@@ -671,7 +671,7 @@ def write_beside(
     for name in project.facts:
         write_aside(built / f"facts/{name}.json", (project.folder / f"{name}.json").read_bytes())
     draw_picture(project.report, built / "picture.png")
-    said = {"contract": project.contract, "address": find_address(project.root), "names": names}
+    said = {"contract": project.contract, "address": find_address(project), "names": names}
     for name in ("sitemap.xml", "llms.txt"):
         text = demo.TEMPLATES.get_template(name).render(said, proof=PROOF)
         write_aside(built / name, text.encode())
@@ -686,7 +686,9 @@ class PageReader(HTMLParser):
         self.links, self.loads, self.names = [], [], set()
         self.policy, self.dangers, self.inline = None, [], False
 
-    def handle_starttag(self, tag: str, attributes: list) -> None:
+    def handle_starttag(
+        self, tag: str, attributes: list,  # pairs of name and value
+    ) -> None:
         named = {name: value or "" for name, value in attributes}
         self.names |= {named[key] for key in ("id", "name") if key in named}
         self.dangers += [f"{tag} {name}" for name in named if name.startswith("on")]
@@ -703,7 +705,7 @@ class PageReader(HTMLParser):
         if tag in ("iframe", "object", "embed", "base"):
             self.dangers.append(tag)
 
-    def handle_data(self, data: str) -> None:
+    def handle_data(self, data: str) -> None:  # data: between two tags
         if self.inline and data.strip():
             self.dangers.append("script without a file")
             self.inline = False

@@ -89,12 +89,24 @@ def test_what_people_have_to_say_is_said(capstone, said):
     assert "decision.owner" in problem and said in problem
 
 
+def test_what_cannot_be_read_before_it_is_answered_is_asked_for(capstone):
+    "A TODO where a number has to be is named as what it is, with the others."
+    page = change_contract(capstone)
+    said = {"capacity": "TODO what share?", "owner": "TODO who?"}
+    change_contract(capstone, decision=page["decision"] | said)
+    with pytest.raises(ContractError) as caught:
+        check(capstone, "the decision is stated")
+    answers = [line.partition(";")[0] for line in sorted(caught.value.problems)]
+    assert answers == [f"decision.{key}: expected an answer" for key in sorted(said)]
+
+
 def test_the_source_is_written_down(capstone):
     "A README with a TODO, and no README."
     readme = capstone / "data" / "penguins" / "README.md"
     name = "the data's source is written down"
     readme.write_text("- TODO: who made it?\n")
-    assert check(capstone, name) == ["penguins/README.md: expected no TODO; got one"]
+    line = "penguins/README.md line 1: expected an answer; got '- TODO: who made it?'"
+    assert check(capstone, name) == [line]
     readme.unlink()
     assert "got no file" in check(capstone, name)[0]
 
@@ -127,7 +139,8 @@ def test_groups_are_named(capstone):
     limits = change_contract(capstone)["limits"]
     change_contract(capstone, limits={key: limits[key] for key in limits if key != "slices"})
     assert check(capstone, "groups are looked at") == [
-        "contract: limits.slices: expected groups of rows to look at; got none"
+        "contract: limits.slices: expected groups of rows to look at; got none "
+        "(slices: {columns: [NAME], min_rows: 30})"
     ]
 
 

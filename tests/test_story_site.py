@@ -14,7 +14,7 @@ import pytest
 from browser import open_browser
 from make_artifacts import train_parts
 
-from mlprod.consistency import check_figures, find_false_claims, find_unsourced
+from mlprod.consistency import check_figures, find_false_claims, find_unsourced, list_sourced
 from mlprod.contract import read_contract
 from mlprod.course.exercises import read_lesson
 from mlprod.data import read_rows, split_rows
@@ -164,6 +164,27 @@ def test_readme_and_card_fail_beside_another_report(tmp_path):
     assert f": expected what stands in app/artifacts/{report.parent.name}" in problems[0]
     assert f"#/{group}/{name}" in problems[0]
     assert problems[1] == "README.md: 99.9%: expected a link to its source; got none"
+
+
+def test_lessons_fail_beside_other_outputs(tmp_path):
+    "Where cells show nothing and benchmarks hold nothing, each figure of a lesson is named."
+    for path in (*ROOT.glob("nbs/*.ipynb"), *ROOT.glob("benchmarks/*.json")):
+        page = json.loads(path.read_text(encoding="utf-8"))
+        cells = [cell | {"outputs": []} for cell in page.get("cells", ())]
+        copy = tmp_path / path.relative_to(ROOT)
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_text(json.dumps({"cells": cells}), encoding="utf-8")
+    texts = {
+        path.name: "\n\n".join(
+            "".join(cell["source"]) for cell in json.loads(path.read_bytes())["cells"]
+            if cell["cell_type"] == "markdown"
+        )
+        for path in tmp_path.glob("nbs/*.ipynb")
+    }  # fmt: skip
+    figures = {name: len(list_sourced(text)) for name, text in texts.items()}
+    problems = [problem.split(": ")[0] for problem in check_figures(tmp_path)]
+    assert sum(figures.values()) >= 20
+    assert {name: problems.count(f"nbs/{name}") for name in figures} == figures
 
 
 @pytest.mark.parametrize("text,wrong", [
@@ -372,6 +393,14 @@ def test_comments_of_parameters_reach_the_reference(site):
     source = 'def f(**more: int,  # handed on\n):\n    "See `two`_."\n\ndef g(): ...\n'
     text = "```python\ndef f(**more: int,  # handed on\n):\n```\n\nSee `two`\\_."
     assert describe_module(source) == f"## `f`\n\n{text}\n"
+
+
+def test_a_figure_of_a_lesson_leads_to_the_cell_that_printed_it(site):
+    "One click away, on the page of the lesson."
+    page = read(site, "lessons/05a_worth")
+    (cell,) = set(re.findall(r'href="05a_worth.html#(\w+)">39%<', page))
+    shown = page.partition(f'id="{cell}"')[2].partition("cell_output")[2]
+    assert re.search(r"model: 39\.\d% of its tenth", shown.partition("</div>")[0])
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path):

@@ -63,7 +63,7 @@ def check_capstone(options: argparse.Namespace) -> int:
     root = find_root()
     from mlprod import capstone
 
-    results, path = [], choose_contract(options, root).resolve()
+    results, path = [], Path(shorten(choose_contract(options, root)))
     for name, problems in capstone.check_capstone(root, path, tuple(options.skip)):
         results.append((name, problems))
         if not options.json:

@@ -105,7 +105,7 @@
     const lines = rows.map((row) => {
       const line = make("tr", "", top.has(row) ? { class: "chosen" } : {});
       const mark = share === null ? row.decision : top.has(row) ? "yes" : "no";
-      line.append(...[...row.values, scoreOf(row), mark, row.came].map((text) => make("td", text)));
+      line.append(...[scoreOf(row), mark, row.came, ...row.values].map((text) => make("td", text)));
       return line;
     });
     document.querySelector("#rows tbody").replaceChildren(...lines);
@@ -120,7 +120,7 @@
   const showHead = () => {
     const line = make("tr", "");
     const asked = curve.length ? "chosen" : "answer";
-    const names = [...sample.columns, "score", asked, "what came"];
+    const names = ["score", asked, "what came", ...sample.columns];
     line.append(...names.map((name) => make("th", name, { scope: "col" })));
     document.querySelector("#rows thead").append(line);
   };
