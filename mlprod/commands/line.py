@@ -239,7 +239,7 @@ class WithoutPandas:
     "Says that pandas is not there: pyarrow would import it, and a file is scored without it."
 
     @staticmethod
-    def find_spec(name: str, *_) -> None:
+    def find_spec(name: str, *_) -> None:  # name: of a module that is imported
         "Raise an error for pandas, and leave other modules to others."
         if name == "pandas":
             raise ModuleNotFoundError("pandas is left out", name=name)
