@@ -82,7 +82,7 @@ MOST_ROWS = 50_000  # in one request
 
 
 def decode_rows(
-    body: bytes | bytearray,
+    body: bytes | bytearray,  # JSON of one row, or of a list
     features: Features,
 ) -> list:  # of features.row, at least one
     "Decode rows and check them; raises HTTP errors, and RowsError with every mistake."
@@ -101,7 +101,7 @@ def try_challenger(
     experiment: Experiment,
     answers: tuple,  # of the artifact in service: predictions and scores
     rows: list,  # n of them, checked
-    request_id: str,
+    request_id: str,  # with which the ids of its predictions begin
     n_bytes: int,  # of the request
 ) -> tuple[tuple, list[tuple]]:  # answers; for each artifact, what the log has to write
     "Score rows with the challenger too; it answers its share of an A/B test, else nothing."
@@ -134,8 +134,8 @@ class Service:
 
     def __init__(
         self,
-        artifacts: str | Path,
-        log: Log | None = None,
+        artifacts: str | Path,  # artifacts/<project>
+        log: Log | None = None,  # None: nothing is logged
         clock: Callable[[], float] = time.time,  # seconds since 1970
     ):
         self.in_service, self.log, self.clock = InService(artifacts), log, clock
@@ -156,7 +156,7 @@ class Service:
         return answers
 
     def predict_rows(self, body: bytes | bytearray, request_id: str) -> bytes:
-        "Answer a request for predictions; raises HTTP errors, RowsError or ArtifactError."
+        "Answer a body under its request_id; raises HTTP errors, RowsError or ArtifactError."
         artifact = self.in_service.artifact()
         rows = decode_rows(body, artifact.features)
         predictions, _ = self.predict(artifact, rows, request_id, len(body))
@@ -268,7 +268,7 @@ def begin_request(clock: Callable[[], float]) -> None:  # clock: seconds, ever m
 
 
 def end_request(response: Response) -> Response:
-    "Add the headers that every answer has, and count the request."
+    "Add the headers that every response has, and count the request."
     response.headers.extend({"X-Request-Id": g.request_id, **HEADERS})
     route = request.url_rule.rule if request.url_rule else "other"
     seconds = time.perf_counter() - g.began

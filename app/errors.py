@@ -23,7 +23,7 @@ def wants_page() -> bool:
 
 
 def json_response(content: object, status: int = 200, kind: str = "application/json") -> Response:
-    "Make a response for a program."
+    "Make a response for a program: content as JSON, a status of HTTP, a kind (media type)."
     return Response(msgspec.json.encode(content), status, content_type=kind)
 
 

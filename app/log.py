@@ -165,7 +165,7 @@ def drawn(id: str) -> bool:
 def write_labels(
     log: sqlite3.Connection,
     labels: list[tuple[str, str]],  # a prediction's id, and what really happened
-    clock: Callable[[], float] = time.time,
+    clock: Callable[[], float] = time.time,  # seconds since 1970
 ) -> None:
     "Write labels, all or none; raises UnknownPrediction, or LabelConflict if another is there."
     sql = "update predictions set label = ?, labelled_at = ? where id = ? and label is null"
@@ -227,8 +227,8 @@ class Log:
     def write(
         self,
         artifact: Artifact,  # that answered
-        predictions: list,
-        rows: list,
+        predictions: list,  # n, with ids
+        rows: list,  # n, of features.row
         n_bytes: int,  # of the request
         shadow: list = (),  # predictions of a challenger, unseen
     ) -> None:
@@ -244,7 +244,7 @@ class Log:
         self._lose([request])
 
     def label(self, project: str, labels: list[tuple[str, str]], tries: int = 3) -> None:
-        "Write labels, by the ids of predictions; raises LogError where that cannot be done."
+        "Write a project's labels, by predictions' ids, in some tries; raises LogError."
         try:
             with closing(self.open(project)) as log:
                 write_labels(log, labels, self.clock)

@@ -66,7 +66,7 @@ def list_fields(
 
 
 def count_digits(score: float, threshold: float | None, step: float) -> int:
-    "Count the digits that a person needs: two of the step, and enough to tell the first two apart."
+    "Count the digits that a person needs: two of the step, and what tells score from threshold."
     digits = max(0, min(9, 1 - floor(log10(step)))) if step else 0
     while digits < 9 and threshold not in (None, score):
         if f"{score:.{digits}f}" != f"{threshold:.{digits}f}":
@@ -158,7 +158,7 @@ def show_card():
 
 
 def match_years(first: datetime, last: datetime, example: str) -> str:
-    "Write a pattern for an example, and for the years that a range holds whatever the offset."
+    "Write a pattern for an example, and for the years from first to last whatever the offset."
     day, time = "(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])", "([01][0-9]|2[0-3])(:[0-5][0-9]){1,2}"
     hours = timedelta(hours=14)  # the farthest offset
     first, last = first.astimezone(UTC) + hours, last.astimezone(UTC) - hours

@@ -22,7 +22,7 @@ LINES = {  # of the log: JSON, for the server's own events as well
 LEVELS = list(logging.getLevelNamesMapping())  # INFO: a line for each request
 
 
-def read_number(name: str, default: int, most: int) -> int:
+def read_number(name: str, default: int, most: int) -> int:  # most: the largest that is allowed
     "Read a whole number from an environment variable; empty is as good as not set."
     text = os.environ.get(name) or str(default)
     if not text.isdecimal() or not 1 <= int(text) <= most:
@@ -61,7 +61,7 @@ class Forgetful(dict):
         time.sleep(0.5)  # where workers cannot even start
 
 
-def serve(host: str, port: int, workers: int) -> None:
+def serve(host: str, port: int, workers: int) -> None:  # workers: processes, sharing the port
     "Serve the folder that this file lies in until told to stop; requests in flight are answered."
     server = Granian(
         "serve:make_front",

@@ -48,7 +48,7 @@ class Capstone:
         own = self.root / "app"
         return own if names_project(own, self.contract.project) else self.artifacts / "app"
 
-    def read(self, name: str) -> str:
+    def read(self, name: str) -> str:  # name: of a file in the artifact's folder
         "Read a file of the version in service; raises ArtifactError without one."
         version = InService(self.artifacts).artifact().version
         return (self.artifacts / version / name).read_text(encoding="utf-8")
@@ -148,7 +148,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def ask(url: str, body: bytes | None = None) -> dict:
+def ask(url: str, body: bytes | None = None) -> dict:  # body: JSON to post; None: get
     "Send a request to this machine and read the JSON of its answer."
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -250,7 +250,10 @@ def list_results(results: list[tuple[str, list[str] | None]]) -> dict:
     }
 
 
-def write_result(name: str, problems: list[str] | None) -> str:
+def write_result(
+    name: str,                   # what has to hold
+    problems: list[str] | None,  # empty: it holds; None: not checked
+) -> str:
     "Write the result of a check as text."
     mark = "--" if problems is None else "no" if problems else "ok"
     return "\n".join([f"{mark}  {name}", *(f"    {problem}" for problem in problems or ())])

@@ -42,7 +42,11 @@ from mlprod.train import (
 
 # %% ../nbs/04b_choose.ipynb #122e2c19
 def measure_fold(
-    name: str, estimator: BaseEstimator, matrix: np.ndarray, labels: np.ndarray, fold: tuple,
+    name: str,                 # of the try, for messages
+    estimator: BaseEstimator,  # unfitted
+    matrix: np.ndarray,        # (n, n_features) float32
+    labels: np.ndarray,        # (n,)
+    fold: tuple,               # places to learn from, places to score
     contract: Contract,
 ) -> dict[str, float]:
     "Learn from the first part of a fold, and measure the scores of the second."
@@ -60,7 +64,7 @@ def measure_folds(
     makers: dict[str, Callable],  # of unfitted estimators, by the name of the try
     rows: pd.DataFrame,           # (n_rows, n_columns), train rows
     contract: Contract,
-    seed: int,
+    seed: int,                    # of the folds
 ) -> pd.DataFrame:  # a line for each try; means over the folds, and the choosing metric's worst
     "Measure estimators on the same folds of the same rows."
     rows, matrix, labels, _ = encode_train(rows, contract)
@@ -79,7 +83,7 @@ def compare_models(
     rows: pd.DataFrame,    # (n_rows, n_columns), train rows
     contract: Contract,
     names: Iterable[str],  # of ESTIMATORS
-    seed: int,
+    seed: int,             # of folds and estimators
 ) -> pd.DataFrame:  # a line for each model, the baseline first
     "Measure models and the baseline on the same folds of the same rows."
     features = encode_train(rows.head(1), contract)[-1]
@@ -93,7 +97,7 @@ def compare_models(
     return measure_folds(makers, rows, contract, seed)
 
 
-def find_best(table: pd.DataFrame, contract: Contract) -> str:
+def find_best(table: pd.DataFrame, contract: Contract) -> str:  # table: from compare_models
     "Name the best line of a comparison but for the baseline; the first of equal ones."
     figures = table[choosing_metric(contract)].drop("baseline", errors="ignore")
     return figures.idxmin() if contract.task == "regression" else figures.idxmax()
@@ -112,7 +116,7 @@ def tune_model(
     rows: pd.DataFrame,     # (n_rows, n_columns), train rows
     contract: Contract,
     grid: dict[str, list],  # parameters to try, see make_estimator
-    seed: int,
+    seed: int,              # of folds and estimators
 ) -> tuple[dict[str, Any], pd.DataFrame]:  # the best parameters; a line for each try, best first
     "Try every combination of parameters on the same folds."
     features, metric = encode_train(rows.head(1), contract)[-1], choosing_metric(contract)
@@ -131,8 +135,8 @@ def tune_model(
 # %% ../nbs/04b_choose.ipynb #cho04010
 def estimate_fit(
     name: str,        # one of GRIDS
-    n_rows: int,
-    n_features: int,
+    n_rows: int,      # to learn from
+    n_features: int,  # columns of the matrix
     n_labels: int,    # 0 for an amount
 ) -> float:  # seconds on one core, rather too many
     "Estimate how long fitting an estimator takes, from the size of the table alone."
@@ -147,7 +151,9 @@ def estimate_fit(
 
 
 def estimate_seconds(
-    n_rows: int, n_features: int, n_labels: int,
+    n_rows: int,           # train rows
+    n_features: int,       # columns of the matrix
+    n_labels: int,         # 0 for an amount
     names: Iterable[str],  # of GRIDS
     folds: float = 4.0,    # what all folds learn from, in tables: 4 at random, 2 in time
 ) -> float:  # on one core
@@ -167,8 +173,8 @@ def table_size(contract: Contract) -> tuple[int, int, float]:
 
 def candidates_for(
     contract: Contract,
-    n_rows: int,              # train rows
-    seconds: float = SECONDS,
+    n_rows: int,               # train rows
+    seconds: float = SECONDS,  # what training may take on one core
 ) -> list[str]:  # of GRIDS
     "Name the estimators that are worth comparing: linear, a forest, boosting."
     n_features, n_labels, folds = table_size(contract)
@@ -203,11 +209,11 @@ def count_fitting(
 
 # %% ../nbs/04b_choose.ipynb #cho04023
 def choose_sample(
-    rows: pd.DataFrame,       # (n_rows, n_columns), train rows
+    rows: pd.DataFrame,        # (n_rows, n_columns), train rows
     contract: Contract,
-    seed: int,
-    names: list[str],         # of the candidates
-    seconds: float = SECONDS,
+    seed: int,                 # of the draw
+    names: list[str],          # of the candidates
+    seconds: float = SECONDS,  # what training may take on one core
 ) -> pd.DataFrame:  # all rows where there is time for them, else a sample
     "Take as many rows as candidates can be compared and tuned with in half of the time."
     n_features, n_labels, folds = table_size(contract)
@@ -241,9 +247,12 @@ class Sampling:
 
 
 def train_sampled(
-    name: str, rows: pd.DataFrame, contract: Contract, seed: int,
-    parameters: dict[str, Any] | None = None,
-    seconds: float = SECONDS,
+    name: str,                                 # one of ESTIMATORS
+    rows: pd.DataFrame,                        # (n_rows, n_columns), train rows
+    contract: Contract,
+    seed: int,                                 # of sample and estimator
+    parameters: dict[str, Any] | None = None,  # None: scikit-learn's and ours
+    seconds: float = SECONDS,                  # what training may take on one core
 ) -> tuple[Trained, pd.DataFrame, Sampling | None]:  # with the rows that it was trained on
     "Train a model on all rows, or on as many as there is time for in half of it."
     n_features, n_labels, folds = table_size(contract)
@@ -261,7 +270,11 @@ def train_sampled(
     )
 
 # %% ../nbs/04b_choose.ipynb #cho04030
-def describe_training(contract: Contract, n_rows: int, seconds: float = SECONDS) -> str:
+def describe_training(
+    contract: Contract,
+    n_rows: int,               # train rows
+    seconds: float = SECONDS,  # what it may take on one core
+) -> str:
     "Say before training starts what it does, and how long that takes at most on one core."
     n_features, n_labels, folds = table_size(contract)
     names, half = candidates_for(contract, n_rows, seconds), seconds / 2
@@ -282,14 +295,14 @@ LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn")
 
 
 def record_run(
-    folder: str | Path,         # artifacts/<project>
-    model: str,                 # its name
-    parameters: dict[str, Any],
-    metrics: dict[str, float],
-    rows_hash: str,             # SHA-256 of the file with the rows
-    seed: int,
-    seconds: float,
-    **more: Any,                # whatever else one wants to remember
+    folder: str | Path,          # artifacts/<project>
+    model: str,                  # its name
+    parameters: dict[str, Any],  # of the estimator
+    metrics: dict[str, float],   # by name, such as auc
+    rows_hash: str,              # SHA-256 of the file with the rows
+    seed: int,                   # of the training
+    seconds: float,              # that it took
+    **more: Any,                 # whatever else one wants to remember
 ) -> dict:  # the record, with the time and the libraries' versions
     "Append one line to runs.jsonl, in one write that is on the disk when this returns."
     record = {
@@ -314,7 +327,7 @@ def record_run(
     return json.loads(line)
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any) -> Any:  # value: of NumPy, or in Python's types already
     "Turn NumPy's numbers and arrays into Python's."
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()

@@ -29,7 +29,7 @@ GROUPS = {name.partition(" ")[0] for name in COMMANDS if " " in name}
 class Parser(argparse.ArgumentParser):
     "Reads a command line; says in one line what it did not understand."
 
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> None:  # message: argparse's words
         "Leave with status 2."
         self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
 
@@ -65,7 +65,7 @@ def name_nearest(word: str, group: str) -> str:  # of a command that there is no
     return f"no command '{group}{word}'; {hint}"
 
 # %% ../nbs/workshop/commands.ipynb #70a88bde
-def describe_error(error: Exception) -> str:
+def describe_error(error: Exception) -> str:  # error: that a command raised
     "Put an exception into words: what the user can mend, or that it is our mistake."
     lines = [line.rstrip() for line in str(error).splitlines() if line.strip()]
     text = "\n        ".join(lines) or type(error).__name__
@@ -123,7 +123,11 @@ def find_stop(error: BaseException | None) -> KeyboardInterrupt | None:
     return error
 
 
-def report_error(text: str, debug: bool = False, status: int = 1) -> int:
+def report_error(
+    text: str,            # of one line
+    debug: bool = False,  # whether they want the traceback
+    status: int = 1,      # to exit with
+) -> int:
     "Write one line for whoever called, after the traceback if they want it."
     if debug:
         traceback.print_exc()

@@ -54,7 +54,10 @@ class Order(NamedTuple):
     task: Task  # without the artifact
 
 
-def load_sent(version: str, contents: dict[str, bytes]) -> Artifact:
+def load_sent(
+    version: str,  # its name; the files by name
+    contents: dict[str, bytes],
+) -> Artifact:
     "Load an artifact from its files' contents, once in a process; raises ArtifactError."
     if version not in LOADED:
         with TemporaryDirectory() as holder:
@@ -65,7 +68,11 @@ def load_sent(version: str, contents: dict[str, bytes]) -> Artifact:
     return LOADED[version]
 
 
-def make_there(order: Order, piece: Piece, contents: dict[str, bytes]) -> Part:
+def make_there(
+    order: Order,
+    piece: Piece,
+    contents: dict[str, bytes],  # the artifact's files by name
+) -> Part:
     "Make a part, in a worker; raises ClusterError where memory or the right code is missing."
     for expected, got in zip(order.code, identify_code(), strict=True):
         if got != expected:
@@ -96,7 +103,7 @@ def find_stuck(client: Any, key: str) -> str:  # key: of what is waited for; why
     return f"{name} is paused for lack of memory ({workers[name]['memory_limit'] / 1e6:,.0f} MB)"
 
 
-def await_part(client: Any, future: Any) -> Part:
+def await_part(client: Any, future: Any) -> Part:  # client, future: Dask's
     "Wait for a part; raises ClusterError where it does not come."
     from distributed import CancelledError, KilledWorker
 
@@ -184,7 +191,7 @@ def open_cluster(address: str) -> Iterator[Any]:  # address: local, or a schedul
         yield client
 
 
-def name_dashboard(client: Any) -> str:
+def name_dashboard(client: Any) -> str:  # client: Dask's
     "Name the page that shows a cluster's workers; without bokeh its /status shows nothing."
     return client.dashboard_link.replace("/status", "/info/main/workers.html")
 

@@ -107,11 +107,11 @@ def measure_power(effect: float, error: float, free: float) -> float:  # free: d
 
 
 def plan_units(
-    champion: Totals,    # of past units, the same in the same order
-    challenger: Totals,
+    champion: Totals,  # of past units, the same in the same order
+    challenger: Totals,  # of the same units
     effect: float | None = None,  # worth finding; None: what the past shows
     share: float = 0.5,  # of the units that the challenger answers in A/B
-    lengths: tuple[int, ...] = (7, 14, 28, 56, 112, 224, 448, 896),
+    lengths: tuple[int, ...] = (7, 14, 28, 56, 112, 224, 448, 896),  # numbers of units
 ) -> pd.DataFrame:  # a line for each number of units: the power of shadow, and of A/B
     "Compute how probably an effect is found with some numbers of units."
     theirs, ours = linearize(*champion), linearize(*challenger)

@@ -53,7 +53,8 @@ def check_library(root: Path) -> list[str]:  # root: the repository; problems
 
 
 def compare_folders(
-    one: Path, other: Path,
+    one: Path,
+    other: Path,   # that it is compared with
     pattern: str,  # as mlprod/**/*.py
 ) -> list[str]:  # names of files
     "Name the files that differ between two folders, or that only one of them has."

@@ -92,7 +92,7 @@ class Decision(Part):
         return self
 
 # %% ../nbs/01_contract.ipynb #2ba3ebc9
-def text_of(value: object) -> object:
+def text_of(value: object) -> object:  # value: from the page
     "Write a category that is a whole number or a boolean as text, as JSON would; else as it is."
     if isinstance(value, bool):
         return str(value).lower()
@@ -100,7 +100,7 @@ def text_of(value: object) -> object:
     return str(int(value)) if whole else value
 
 
-def once(items: list[str]) -> list[str]:
+def once(items: list[str]) -> list[str]:  # items: of the page
     "Return a list as it is; raises ValueError where an item stands in it twice."
     twice = sorted({item for item in items if items.count(item) > 1})
     if twice:
@@ -108,7 +108,7 @@ def once(items: list[str]) -> list[str]:
     return items
 
 
-def read_label(value: object) -> object:
+def read_label(value: object) -> object:  # value: from the page
     "Return a label as it is; raises ValueError for a number or a boolean, and says what to write."
     if isinstance(value, bool | int | float):
         text = f"{text_of(value)}"[:20]
@@ -132,7 +132,7 @@ def read_words(labels: dict) -> dict:  # the keys labels and words of a target
     return {"labels": list_labels(words), "words": words}
 
 
-def list_labels(words: dict) -> list[str]:
+def list_labels(words: dict) -> list[str]:  # words: label of each value, None for no label
     "List the labels that values are given, in the order in which they appear first."
     return list(dict.fromkeys(filter(None, words.values())))
 
@@ -225,7 +225,7 @@ KINDS = {
 MOMENT_PARTS = ("hour", "weekday", "day", "month")  # what can be read off a moment, in local time
 
 
-def shorten(found: object) -> str:
+def shorten(found: object) -> str:  # found: any value of YAML's
     "Write what stands in the page, on one line and not too long."
     text = repr(found)
     return text if len(text) <= 80 else text[:77] + "..."
@@ -443,7 +443,7 @@ def name_leak(
     return ""
 
 # %% ../nbs/01_contract.ipynb #9c01a2b3
-def settle_column(spec: object) -> object:
+def settle_column(spec: object) -> object:  # spec: what stands in the page for it
     "Read a column's range and example in its time zone, where their moments have no offset."
     name = spec.get("timezone") if isinstance(spec, dict) else None
     if not isinstance(name, str) or name not in ZONES:
@@ -614,7 +614,11 @@ def behaviour_problems(contract: Contract) -> Iterator[str]:
 class ContractError(ValueError):
     "The contract has mistakes; `problems` lists them all."
 
-    def __init__(self, path: str | Path, problems: list[str]):
+    def __init__(
+        self,
+        path: str | Path,     # of the contract, or what else it is called
+        problems: list[str],  # a line each
+    ):
         self.path, self.problems = str(path), problems
         super().__init__("\n".join(f"contract {path}: {problem}" for problem in problems))
 
@@ -630,7 +634,7 @@ def read_contract(
         raise ContractError(path, problems) from None
 
 
-def load_page(path: str | Path) -> dict:
+def load_page(path: str | Path) -> dict:  # path: of the contract
     "Load a page of YAML; raises ContractError where there is none, or where it is something else."
     try:
         page = YAML(typ="safe", pure=True).load(Path(path).read_text(encoding="utf-8"))

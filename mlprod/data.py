@@ -53,7 +53,7 @@ def blanks_of(column: Column) -> list[str]:
     return [word for word in BLANKS if word not in (column.values or [])]
 
 
-def find_foreign(path: Path) -> str:
+def find_foreign(path: Path) -> str:  # path: of a file that exists
     "Say what a file holds that is no text in UTF-8, and in which line; empty where it is text."
     decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
     with open(path, "rb") as file:
@@ -70,7 +70,7 @@ def find_foreign(path: Path) -> str:
     return "half of a character at the end" if decoder.getstate()[0] else ""
 
 # %% ../nbs/03_data.ipynb #8f346419
-def load_table(path: Path, contract: Contract) -> pd.DataFrame:
+def load_table(path: Path, contract: Contract) -> pd.DataFrame:  # path: of CSV or Parquet
     "Load a file as it is, CSV as text; raises DataError where it is not what its name says."
     kind = {".parquet": "Parquet", ".csv": "CSV", ".tsv": "CSV"}.get(path.suffix.lower())
     try:
@@ -98,13 +98,20 @@ def load_table(path: Path, contract: Contract) -> pd.DataFrame:
     raise DataError([problem + way])
 
 
-def way_out(path: Path, contract: Contract) -> str:
+def way_out(
+    path: Path,  # of a file that cannot be read
+    contract: Contract,
+) -> str:
     "Name the command that makes rows which can be read out of many another file."
     clean, where = f"{path.stem}-clean.parquet", f"data/{contract.project}/contract.yaml"
     return f" (mlprod convert {path.name} {clean} --contract {where} makes a clean copy)"
 
 
-def load_text(path: Path, contract: Contract, mark: str) -> pd.DataFrame:
+def load_text(
+    path: Path,  # of a CSV file
+    contract: Contract,
+    mark: str,   # , ; or a tab: what separates values
+) -> pd.DataFrame:
     "Load CSV without guessing: every value stays text, only blanks become missing."
     skipped = []
     names = read_names(path, mark)
@@ -150,7 +157,10 @@ MOST = 10  # problems of a kind that are listed; then their number follows
 UNCLOSED = "expected a quote that closes within its row; got separators and line breaks in it"
 
 
-def read_names(path: Path, mark: str) -> list[str]:
+def read_names(
+    path: Path,  # of a CSV file
+    mark: str,   # what separates values
+) -> list[str]:
     "Read the names of a CSV file's columns, as they stand there."
     with open(path, newline="", encoding="utf-8-sig") as file:
         try:
@@ -159,7 +169,7 @@ def read_names(path: Path, mark: str) -> list[str]:
             raise DataError([f"row 0: {UNCLOSED}"]) from None
 
 
-def name_problems(names: list, contract: Contract) -> list[str]:
+def name_problems(names: list, contract: Contract) -> list[str]:  # names: of a table's columns
     "List the columns that a table lacks, has twice or without a name, or that are unknown."
     known, problems = list(contract.columns), []
     for name in dict.fromkeys(str(name) for name in [*known, *names]):
@@ -200,13 +210,18 @@ def list_bad(
     return lines
 
 
-def refuse(values: pd.Series, good: pd.Series, wanted: str, known: Iterable[str] = ()) -> None:
+def refuse(
+    values: pd.Series,          # (n_rows,) as they came, indexed by place
+    good: pd.Series,            # (n_rows,) whether each may stay
+    wanted: str,                # what was expected, in words
+    known: Iterable[str] = (),  # what is allowed, to guess a misspelling
+) -> None:
     "Raise DataError for the values that are not good, with their rows in the file."
     if lines := list_bad(values, good, wanted, known):
         raise DataError(lines)
 
 # %% ../nbs/03_data.ipynb #1a19165f
-def read_numbers(values: pd.Series) -> pd.Series:
+def read_numbers(values: pd.Series) -> pd.Series:  # values: (n,) texts, None for missing
     "Read numbers out of text, in one go; what is none is missing."
     texts = pc.utf8_trim_whitespace(pa.array(values, pa.string(), from_pandas=True))
     try:
@@ -217,7 +232,10 @@ def read_numbers(values: pd.Series) -> pd.Series:
     return read.to_pandas().set_axis(values.index)
 
 
-def read_moments(values: pd.Series, zone: ZoneInfo | None) -> pd.Series:
+def read_moments(
+    values: pd.Series,  # (n,) texts; None: all have an offset
+    zone: ZoneInfo | None,
+) -> pd.Series:
     "Read moments to UTC, those without offset in a zone; what is none is missing."
     if values.dtype.kind == "M":
         if values.dt.tz is None:
@@ -265,7 +283,7 @@ def read_column(
     return read, list_bad(values, read.notna() | values.isna(), wanted)
 
 # %% ../nbs/03_data.ipynb #9c01d002
-def write_texts(values: pd.Series, numbers: bool = True) -> pd.Series:
+def write_texts(values: pd.Series, numbers: bool = True) -> pd.Series:  # values: (n,) of any type
     "Write categories as text, numbers and booleans as JSON does if allowed; others are missing."
     if values.dtype == "str":
         return values
@@ -347,7 +365,10 @@ def describe_health(
     return pd.DataFrame(table).set_index("column")
 
 
-def describe_ends(known: pd.Series, column: Column) -> dict[str, str]:
+def describe_ends(
+    known: pd.Series,  # (n,) without missing ones
+    column: Column,
+) -> dict[str, str]:
     "Write the lowest and the highest value of a column for a person; of categories, the commonest."
     if not len(known):
         return {"lowest": "", "highest": "", "commonest": ""}
@@ -423,7 +444,10 @@ def list_sources(contract: Contract) -> list[str]:
     return list(dict.fromkeys(column_of(name, contract.columns) for name in contract.features))
 
 
-def require_features(rows: pd.DataFrame, contract: Contract) -> None:
+def require_features(
+    rows: pd.DataFrame,  # (n_rows, n_columns) with the contract's types
+    contract: Contract,
+) -> None:
     "Raise DataError for values of the features that the contract does not allow."
     if problems := list_refused(rows, contract, list_sources(contract)):
         raise DataError(problems)
@@ -521,7 +545,9 @@ def split_rows(
     return rows[~test], rows[test]
 
 # %% ../nbs/03_data.ipynb #9c01d004
-def has_many_units(rows: pd.DataFrame, labels: np.ndarray, contract: Contract) -> bool:
+def has_many_units(
+    rows: pd.DataFrame, labels: np.ndarray, contract: Contract,  # (n_rows, n_columns); (n_rows,)
+) -> bool:
     "Say whether each label has so many units that both parts of a random split get some."
     if contract.split.by is not None:
         return False

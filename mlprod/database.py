@@ -82,7 +82,13 @@ class Query(NamedTuple):
     rejects: str | None  # the table for rejected records
 
 
-def make_query(engine: Any, query: str, table: str, key: str, rejects: str | None) -> Query:
+def make_query(
+    engine: Any,          # SQLAlchemy's
+    query: str,           # SQL, a SELECT
+    table: str,           # for the scores, such as schema.scores
+    key: str,             # the query's column that names a row
+    rejects: str | None,  # table for rejected records; None: none
+) -> Query:
     "Put names into quotes, and leave the query's own colons alone."
     quote = engine.dialect.identifier_preparer.quote_identifier
     tables = [name and ".".join(map(quote, name.split("."))) for name in (table, rejects)]
@@ -90,7 +96,7 @@ def make_query(engine: Any, query: str, table: str, key: str, rejects: str | Non
     return Query(sql, key, quote(key), *tables)
 
 
-def make_tables(link: Any, query: Query) -> None:
+def make_tables(link: Any, query: Query) -> None:  # link: SQLAlchemy's connection, in a transaction
     "Make the tables that are missing."
     for table, columns in zip((query.table, query.rejects), COLUMNS.values(), strict=True):
         if table is None:
@@ -138,7 +144,13 @@ def encode_page(
     return Batch(np.flatnonzero(good) + 1, [], matrix, warnings, problems)
 
 # %% ../nbs/15c_database.ipynb #db150025
-def write_rows(link: Any, table: str, key: str, columns: dict, rows: list[tuple]) -> None:
+def write_rows(
+    link: Any,          # SQLAlchemy's connection
+    table: str,         # its name in quotes
+    key: str,           # its column, in quotes
+    columns: dict,      # SQL type by name, without the key
+    rows: list[tuple],  # of the key's value and the columns'
+) -> None:
     "Insert rows of a key and columns; a key that is there gets the new values."
     names, unique = [key, *columns], [key] + ["column_name"] * ("column_name" in columns)
     marks = [f"p{place}" for place in range(len(names))]
@@ -150,7 +162,12 @@ def write_rows(link: Any, table: str, key: str, columns: dict, rows: list[tuple]
 
 
 def write_page(
-    link: Any, query: Query, keys: list, batch: Batch, answers: Answers, version: str
+    link: Any,     # SQLAlchemy's connection
+    query: Query,
+    keys: list,    # of the page's records, in order
+    batch: Batch,
+    answers: Answers,
+    version: str,  # of the artifact
 ) -> None:
     "Write a page's scores and its rejected records, each key in one of the two tables."
     bad = sorted({problem.row for problem in batch.problems})
@@ -171,7 +188,11 @@ def write_page(
         write_rows(link, query.rejects, query.key, COLUMNS["rejects"], rows)
 
 # %% ../nbs/15c_database.ipynb #db150027
-def read_progress(link: Any, table: str, head: str) -> tuple[Any, Outcome]:
+def read_progress(
+    link: Any,   # SQLAlchemy's connection
+    table: str,  # for the scores
+    head: str,   # JSON of all that a run depends on
+) -> tuple[Any, Outcome]:
     "Read how far the run with this head came: last key and counts; None at the beginning."
     sql = "SELECT state FROM mlprod_progress WHERE target = :target AND head = :head"
     state = link.execute(to_text(sql), {"target": table, "head": head}).scalar()
@@ -179,7 +200,13 @@ def read_progress(link: Any, table: str, head: str) -> tuple[Any, Outcome]:
     return last, Outcome(*counts)
 
 
-def write_progress(link: Any, table: str, head: str, last: Any, counts: Outcome) -> None:
+def write_progress(
+    link: Any,   # SQLAlchemy's connection
+    table: str,  # for the scores
+    head: str,   # see read_progress
+    last: Any,   # key that has been scored
+    counts: Outcome,
+) -> None:
     "Write how far a run has come."
     row = (table, head, json.dumps([last, counts]))
     columns = {"head": "text", "state": "text"}

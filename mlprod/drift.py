@@ -142,8 +142,8 @@ def compare(
 
 # %% ../nbs/05c_drift.ipynb #dri00019
 def find_small(
-    p_values: list[float],
-    level: float = 0.05,  # the most that any false alarm may have as its chance
+    p_values: list[float],  # 0 to 1, in any order
+    level: float = 0.05,    # the most that any false alarm may have as its chance
 ) -> list[bool]:  # in the order of p_values
     "Find the p-values that are small although there are many (Holm, 1979)."
     small = [False] * len(p_values)
@@ -165,7 +165,7 @@ def why_not_compared(reference: dict, rows: int) -> str:  # rows: of the period
 
 
 def find_drift(
-    reference: dict,
+    reference: dict,     # as make_reference gives it
     counts: np.ndarray,  # of a whole period, from count_rows
 ) -> list[Drift]:  # the largest effect first; none where there are too few rows
     "Find the columns that have drifted."

@@ -94,7 +94,7 @@ ACCENT, GREY = "#c2410c", "#7b828c"
 def make_axes(
     title: str,                # a question
     x: str,                    # what the horizontal axis shows, with its unit
-    y: str,
+    y: str,                    # the same of the vertical axis
     axes: Axes | None = None,  # of matplotlib; a new plot without
     height: float = 3.3,       # of a new plot, in inches
 ) -> Axes:

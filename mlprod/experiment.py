@@ -98,13 +98,13 @@ def find_page(folder: str | Path, name: str | None = None) -> Page:  # folder: a
 
 
 def start_experiment(
-    folder: str | Path,  # artifacts/<project>
-    version: str,        # of the challenger
-    mode: str,           # shadow or ab
-    share: float = 0.5,  # of the units that the challenger answers in ab
-    name: str = "",      # used once, for it decides the assignment
-    units: int | None = None,  # planned number; None: no planned end
-    now: Callable[[], float] = time.time,
+    folder: str | Path,                    # artifacts/<project>
+    version: str,                          # of the challenger
+    mode: str,                             # shadow or ab
+    share: float = 0.5,                    # of the units that the challenger answers in ab
+    name: str = "",                        # used once, for it decides the assignment
+    units: int | None = None,              # planned number; None: no planned end
+    now: Callable[[], float] = time.time,  # the clock: seconds since 1970
 ) -> Page:
     "Start an experiment; raises ExperimentError, or ArtifactError where the version does not fit."
     folder, champion = Path(folder), read_pointer(folder)
@@ -192,7 +192,11 @@ def total_units(
     return table["value"].to_numpy(), table["size"].to_numpy()
 
 
-def name_logged_units(values: pd.Series, artifact: Artifact, name: str) -> pd.Series:
+def name_logged_units(
+    values: pd.Series,  # (n,) of the column, from the log
+    artifact: Artifact,
+    name: str,          # of the column
+) -> pd.Series:
     "Name the unit of each logged row as the app does: a value, or the day of a moment."
     column, known = artifact.features.columns[name], values.dropna().unique().tolist()
     names = known
@@ -236,11 +240,11 @@ FEWEST_UNITS = 10
 
 # %% ../nbs/13b_experiment.ipynb #exp13057
 def judge_experiment(
-    z: float,      # positive where the challenger is better
-    limit: float,  # from which |z| on to stop
-    units: int,
+    z: float,             # positive where the challenger is better
+    limit: float,         # from which |z| on to stop
+    units: int,           # that count so far
     ratio: float | None,  # p-value of the split; None in shadow
-    ended: bool,   # the planned units are there, or it was stopped
+    ended: bool,          # the planned units are there, or it was stopped
 ) -> str:  # broken, too few, better, worse, not shown or go on
     "Say in a word what an experiment has shown."
     if ratio is not None and ratio < RATIO_ALARM:
@@ -266,7 +270,10 @@ class Reading:
     verdict: str
 
 
-def count_answers(answers: pd.DataFrame, totals: Totals) -> dict:
+def count_answers(
+    answers: pd.DataFrame,  # a row for each, from read_answers
+    totals: Totals,         # sums and sizes of its units
+) -> dict:
     "Describe the answers of one version."
     size = totals[1].sum()
     return {
@@ -342,7 +349,7 @@ def describe_reading(reading: Reading) -> str:
     return "\n".join([*lines, f"{reading.verdict}: {NEXT_STEPS[reading.verdict]}"])
 
 # %% ../nbs/13b_experiment.ipynb #exp13071
-def name_units_of(rows: pd.DataFrame, contract: Contract) -> pd.Series:
+def name_units_of(rows: pd.DataFrame, contract: Contract) -> pd.Series:  # rows: (n_rows, n_columns)
     "Name the unit of each row of a table; without experiment_unit each row is one."
     name = contract.life.experiment_unit
     if name is None:

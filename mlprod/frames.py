@@ -37,7 +37,10 @@ def to_json_values(values: "pd.Series | pa.Array") -> list:
     return [value.isoformat() if hasattr(value, "isoformat") else value for value in values]
 
 
-def to_json_rows(frame: "pd.DataFrame", features: Features) -> list[dict]:
+def to_json_rows(
+    frame: "pd.DataFrame",  # (n_rows, n_columns)
+    features: Features,
+) -> list[dict]:
     "Write the rows of a DataFrame as a program would send them to the app."
     columns = {name: to_json_values(frame[name]) for name in features.columns}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
@@ -95,7 +98,7 @@ def pick_plain(texts: pa.Array, pattern: str) -> pa.Array:
     return pc.if_else(pc.match_substring_regex(texts, f"^{pattern}$"), texts, None)
 
 
-def place_moments(moments: pa.Array, column: Column) -> np.ndarray:
+def place_moments(moments: pa.Array, column: Column) -> np.ndarray:  # moments: (n,) timestamps
     "Give timestamps, local ones if they have no zone, as (n,) local time; NaT where in doubt."
     local, days = moments.type.tz is None, np.timedelta64(2, "D")
     moments = moments.cast(pa.timestamp("us", moments.type.tz), safe=False)  # shorter as in JSON
@@ -108,7 +111,10 @@ def place_moments(moments: pa.Array, column: Column) -> np.ndarray:
     return np.where((instants >= low) & (instants <= high), instants + shifts, nothing)
 
 
-def read_moments(values: pa.Array, column: Column) -> np.ndarray:
+def read_moments(
+    values: pa.Array,  # (n,) timestamps or texts
+    column: Column,
+) -> np.ndarray:
     "Read timestamps, or text, as (n,) local time; NaT where in doubt."
     if pa.types.is_timestamp(values.type):
         return place_moments(values, column)
@@ -126,7 +132,7 @@ def read_moments(values: pa.Array, column: Column) -> np.ndarray:
     return read[texts.indices.fill_null(len(texts.dictionary)).to_numpy()]
 
 # %% ../nbs/02b_frames.ipynb #1f85e66a
-def read_name(value: str | float | None, column: Column) -> float:
+def read_name(value: str | float | None, column: Column) -> float:  # value: of one row
     "Read the code of a category, or of none; NaN for one that the column refuses."
     try:
         return read_value(value, column)
@@ -160,7 +166,10 @@ def read_typed(
     return read, np.flatnonzero(doubt)
 
 # %% ../nbs/02b_frames.ipynb #399796a7
-def read_series(values: pa.Array | list, column: Column) -> tuple[np.ndarray, list[Problem]]:
+def read_series(
+    values: pa.Array | list,  # (n,) of a column
+    column: Column,
+) -> tuple[np.ndarray, list[Problem]]:
     "Read a column in one go, and value by value where that leaves a doubt."
     read, places = read_typed(values, column)
     problems = []
@@ -191,7 +200,7 @@ def read_part(
     return np.where(np.isnat(moments), np.nan, numbers)
 
 # %% ../nbs/02b_frames.ipynb #4ee79a13
-def compare_names(names: list, features: Features) -> list[Problem]:
+def compare_names(names: list, features: Features) -> list[Problem]:  # names: of a table's columns
     "List the columns that a table lacks, has twice, or that the contract does not know."
     problems = []
     for name in dict.fromkeys([*features.columns, *names]):
@@ -207,7 +216,11 @@ def compare_names(names: list, features: Features) -> list[Problem]:
     return problems
 
 # %% ../nbs/02b_frames.ipynb #237379e8
-def list_warnings(values: pa.Array | list, read: np.ndarray, column: Column) -> pa.Array | None:
+def list_warnings(
+    values: pa.Array | list,  # (n,) as they came
+    read: np.ndarray,         # (n,) codes, as read_series gives them
+    column: Column,
+) -> pa.Array | None:
     "List (n,) texts about unknown categories, null for known ones; None where all are known."
     unknown = read == UNKNOWN
     if column.kind != "category" or not unknown.any():

@@ -77,7 +77,11 @@ def check_test_rows(report: Report) -> Check:
     )  # fmt: skip
 
 
-def judge_model(report: Report, contract: Contract, override: str = "") -> Verdict:
+def judge_model(
+    report: Report,
+    contract: Contract,
+    override: str = "",  # why it may serve although it fails
+) -> Verdict:
     "Judge whether a model may go into service: its limits, its advantage, enough test rows."
     baseline = report.baseline_feature
     checks = check_limits(report, contract)

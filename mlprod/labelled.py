@@ -107,7 +107,9 @@ def list_days(log: sqlite3.Connection) -> list[date]:
 
 
 def read_logged(
-    folder: Path, contract: Contract, log: str | Path | None
+    folder: Path,            # artifacts/<project>
+    contract: Contract,
+    log: str | Path | None,  # None: log.sqlite in the folder, if there is one
 ) -> Iterator[tuple[date, pa.Table]]:
     "Read the labelled rows of the app's log, day by day; none where the project has no log yet."
     place = log or folder / "log.sqlite"
@@ -150,7 +152,10 @@ def label_contract(contract: Contract) -> Contract:
     return Contract.model_validate(page)
 
 
-def name_labels(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+def name_labels(
+    rows: pd.DataFrame,  # (n_rows, n_columns), labelled
+    contract: Contract,
+) -> pd.DataFrame:
     "Put each row's label into the target's column, as label_contract describes it."
     labels, names = take_labels(rows, contract), contract.target.labels
     if names:

@@ -55,10 +55,10 @@ def choose_spread(prepared: np.ndarray, n: int, seed: int) -> np.ndarray:  # (m,
 
 
 def choose_places(
-    rule: str,             # one of RULES
-    scores: np.ndarray,    # (m, n_labels) probabilities, or (m, 1) amounts
-    prepared: np.ndarray,  # (m, …) features in which near rows are alike, for `spread`
-    n: int,
+    rule: str,                       # one of RULES
+    scores: np.ndarray,              # (m, n_labels) probabilities, or (m, 1) amounts
+    prepared: np.ndarray,            # (m, …) features in which near rows are alike, for `spread`
+    n: int,                          # how many
     threshold: float | None = None,  # for `cut`
     seed: int = 0,
 ) -> np.ndarray:  # (n,) places
@@ -89,13 +89,13 @@ def choose_rule(artifact: Artifact) -> str:
 
 
 def choose_rows(
-    ids: np.ndarray,       # (m,) of predictions without a label
-    scores: np.ndarray,    # (m, n_labels), or (m, 1)
-    prepared: np.ndarray,  # (m, …)
-    n: int,
+    ids: np.ndarray,                 # (m,) of predictions without a label
+    scores: np.ndarray,              # (m, n_labels), or (m, 1)
+    prepared: np.ndarray,            # (m, …)
+    n: int,                          # how many
     rule: str,
-    share: float = 0.2,    # of the n rows, which are drawn
-    threshold: float | None = None,
+    share: float = 0.2,              # of the n rows, which are drawn
+    threshold: float | None = None,  # for `cut`
     seed: int = 0,
 ) -> pd.DataFrame:  # a line for each chosen row: its place, and why
     "Choose rows to label: a part by a rule, a part by chance among the ids that are drawn."
@@ -120,7 +120,7 @@ MOST_ROWS = 50_000  # of the log that are looked at
 def read_unlabelled(
     log: sqlite3.Connection,
     artifact: Artifact,
-    most: int = MOST_ROWS,
+    most: int = MOST_ROWS,  # rows
 ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:  # predictions, scores, prepared features
     "Read the newest predictions without a label; raises LabelsError where there is none."
     sql = """select id, row, score, decision from predictions
@@ -145,19 +145,19 @@ def read_unlabelled(
 
 
 # %% ../nbs/14_labels.ipynb #lab14029
-def neutralize(value: object) -> object:
+def neutralize(value: object) -> object:  # value: of one cell
     "Put an apostrophe before text that a spreadsheet would take for a formula."
     begins = ("=", "+", "-", "@", "\t", "\r")
     return f"'{value}" if isinstance(value, str) and value.lstrip(" ").startswith(begins) else value
 
 
 def request_labels(
-    log: str | Path,   # of the app
-    artifact: Artifact,  # in service
-    n: int,
-    path: Path,        # of the CSV file to write
+    log: str | Path,          # of the app
+    artifact: Artifact,       # in service
+    n: int,                   # rows
+    path: Path,               # of the CSV file to write
     rule: str | None = None,  # None: what fits the contract
-    share: float = 0.2,  # of the rows, which are drawn
+    share: float = 0.2,       # of the rows, which are drawn
     seed: int = 0,
 ) -> pd.DataFrame:  # what was written
     "Write a CSV file of rows to label; raises LabelsError or LogError."
@@ -183,7 +183,7 @@ def request_labels(
 
 # %% ../nbs/14_labels.ipynb #lab14031
 def read_labels(
-    path: Path,
+    path: Path,  # of a CSV file that request_labels wrote, filled in
     artifact: Artifact,
 ) -> tuple[list[tuple[str, str]], int]:  # ids with their labels; rows that are still empty
     "Read a CSV file of labels; raises LabelsError with every mistake in it."

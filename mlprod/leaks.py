@@ -20,7 +20,12 @@ from .data import DataError, sort_rows, take_labels
 from .frames import read_part
 
 # %% ../nbs/03b_leaks.ipynb #3609e272
-def score_alone(values: pd.Series, labels: np.ndarray, half: int, n_labels: int) -> np.ndarray:
+def score_alone(
+    values: pd.Series,   # (n_rows,) groups, in the order of the rows
+    labels: np.ndarray,  # (n_rows,) 0 to n_labels - 1
+    half: int,           # number of rows in the earlier half
+    n_labels: int,       # at least 2
+) -> np.ndarray:  # (n_rows - half, n_labels)
     "Score the later half of the rows by the share of each label that its group had in the earlier."
     groups = pd.factorize(values, use_na_sentinel=False)[0]
     counts = np.zeros((groups.max() + 1, n_labels))
@@ -45,7 +50,7 @@ def measure_auc(
     return float(np.mean(aucs))
 
 # %% ../nbs/03b_leaks.ipynb #fedeac53
-def cut_groups(values: pd.Series) -> pd.Series:
+def cut_groups(values: pd.Series) -> pd.Series:  # values: (n_rows,) numbers
     "Cut numbers into fifty groups of one size, or into fewer where rows are few."
     n_groups = min(50, max(4, len(values) // 20))
     if values.nunique() <= n_groups:
@@ -53,7 +58,11 @@ def cut_groups(values: pd.Series) -> pd.Series:
     return pd.qcut(values, n_groups, labels=False, duplicates="drop")
 
 
-def single_columns(name: str, values: pd.Series, column: Column) -> dict[str, pd.Series]:
+def single_columns(
+    name: str,          # of the column
+    values: pd.Series,  # (n_rows,) as the contract types them
+    column: Column,
+) -> dict[str, pd.Series]:
     "Make few groups of a column's values: a moment by its parts, numbers by their size."
     if column.kind == "moment":
         local = values.dt.tz_convert(ZoneInfo(column.timezone or "UTC"))
@@ -111,7 +120,11 @@ class Suspect:
     reason: str
 
 
-def find_copy(values: pd.Series, target: pd.Series, labels: np.ndarray) -> str:
+def find_copy(
+    values: pd.Series,   # (n_rows,) of a column
+    target: pd.Series,   # (n_rows,) as it stands in the table
+    labels: np.ndarray,  # (n_rows,) 0 to n_labels - 1
+) -> str:  # what it knows, or empty
     "Say whether a column goes with the target, or with its labels, one to one."
     both = values.notna() & target.notna()
     if both.sum() < 20:
@@ -125,7 +138,11 @@ def find_copy(values: pd.Series, target: pd.Series, labels: np.ndarray) -> str:
     return "it goes with the target one to one" if same else ""
 
 
-def find_filled(values: pd.Series, labels: np.ndarray, names: list[str]) -> str:
+def find_filled(
+    values: pd.Series,   # (n_rows,) of a column
+    labels: np.ndarray,  # (n_rows,) 0 to n_labels - 1
+    names: list[str],    # of the labels, in the order of their numbers
+) -> str:  # what it knows, or empty
     "Say whether a column is there, or missing, for one label alone, and that by no chance."
     shares = np.bincount(labels) / len(labels)
     for word, places in (("there", values.notna()), ("missing", values.isna())):
@@ -157,7 +174,7 @@ def find_parts(numbers: pd.DataFrame, amount: pd.Series) -> list[str]:  # names 
     return []
 
 
-def find_identifier(values: pd.Series, n_rows: int) -> str:
+def find_identifier(values: pd.Series, n_rows: int) -> str:  # values: (n_rows,) of a column
     "Say whether nearly every row has a value of its own."
     known = values.dropna()
     different, n = known.nunique(), len(known)
@@ -170,7 +187,11 @@ def find_identifier(values: pd.Series, n_rows: int) -> str:
     return text if is_one and n >= 50 else ""
 
 # %% ../nbs/03b_leaks.ipynb #9c02a012
-def is_chance(auc: float, labels: np.ndarray, n_features: int) -> bool:
+def is_chance(
+    auc: float,          # of the best
+    labels: np.ndarray,  # (n_rows,)
+    n_features: int,     # that were tried
+) -> bool:
     "Say whether the best of so many columns of noise may have such an AUC, on so few rows."
     counts, n = np.bincount(labels), len(labels)
     spread = np.sqrt(np.mean((n + 1) / (12 * counts * (n - counts))))  # Wilcoxon's, of an AUC
@@ -178,7 +199,11 @@ def is_chance(auc: float, labels: np.ndarray, n_features: int) -> bool:
     return p * n_features > 0.01
 
 
-def find_telling(groups: pd.Series, labels: np.ndarray, n_features: int) -> str:
+def find_telling(
+    groups: pd.Series,   # (n_rows,) from single_columns
+    labels: np.ndarray,  # (n_rows,) 0 to n_labels - 1
+    n_features: int,     # that are tried
+) -> str:  # what they tell, or empty
     "Say whether groups of values tell the labels apart; each half is scored by the other."
     half, aucs = len(labels) // 2, []
     for start in (0, half):
@@ -248,7 +273,11 @@ def find_leaks(
     return list(suspects.values())
 
 
-def refuse_leaks(rows: pd.DataFrame, contract: Contract, seed: int = 0) -> None:
+def refuse_leaks(
+    rows: pd.DataFrame,  # (n_rows, n_columns) with the target
+    contract: Contract,
+    seed: int = 0,
+) -> None:
     "Raise DataError for features that may know the answer, unless a person has checked them."
     if suspects := find_leaks(rows, contract, seed):
         way = "if it is known in time, say how in the contract's columns.{}.checked"

@@ -138,7 +138,11 @@ def compare_tables(
     return texts + [f"{b}: a multiple of {a}, and was not in training" for a, b in pairs]
 
 # %% ../nbs/11b_monitor.ipynb #mo110028
-def compare_slices(rows: pd.DataFrame, contract: Contract, artifact: Artifact) -> pd.DataFrame:
+def compare_slices(
+    rows: pd.DataFrame,  # labelled
+    contract: Contract,
+    artifact: Artifact,
+) -> pd.DataFrame:
     "Compare the slices that the contract names with the report, the largest fall first."
     slices, lines = contract.limits.slices, []
     metric = main_metric(artifact.labels)
@@ -190,13 +194,17 @@ def describe_change(
     return f"more {name}: {share}"
 
 
-def plain(value: float) -> float | None:
+def plain(value: float) -> float | None:  # value: NaN where not known
     "Write a number for JSON, which has none for what is not known."
     return None if math.isnan(value) else round(float(value), 6)
 
 
 def describe_period(
-    part: Part, seen: Observed, metric: str, watched: Watched, artifact: Artifact
+    part: Part,
+    seen: Observed,
+    metric: str,  # such as auc
+    watched: Watched,
+    artifact: Artifact,
 ) -> dict:
     "Describe a period in plain data."
     effects = {each["name"]: each["effect"] for each in list_changes(part, artifact)}
@@ -234,14 +242,14 @@ def draw(
 
 
 def make_chart(
-    title: str,
-    values: list[float | None],
-    form: str = "{:,.0f}",
-    bars: bool = False,
-    limit: float | None = None,
-    ranges: list[tuple] = (),
-    guess: list[float | None] = (),
-    note: str = "",
+    title: str,                      # what is drawn
+    values: list[float | None],      # one for each period; None: not known
+    form: str = "{:,.0f}",           # of Python's str.format, for the ends of the axis
+    bars: bool = False,              # from 0 up; else a line
+    limit: float | None = None,      # of the values; None: none
+    ranges: list[tuple] = (),        # low and high end for each period
+    guess: list[float | None] = (),  # estimated values, drawn dotted
+    note: str = "",                  # below the chart
 ) -> dict:
     "Lay out a chart."
     every = [*values, *guess, limit, *(end for pair in ranges for end in pair)]
@@ -263,7 +271,12 @@ GUESSED = (
 )
 
 
-def make_charts(periods: list[dict], watch: str, metric: str, limit: float | None) -> list[dict]:
+def make_charts(
+    periods: list[dict],  # in order, from describe_period
+    watch: str,           # day or week
+    metric: str,          # such as auc
+    limit: float | None,  # of the metric; None: none
+) -> list[dict]:
     "Draw volume, score, drift and performance, period by period."
     charts = [make_chart(f"Rows a {watch}", [each["rows"] for each in periods], bars=True)]
     means = [each["score"] for each in periods]

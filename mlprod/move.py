@@ -66,9 +66,9 @@ def copy_log(
 
 # %% ../nbs/workshop/move.ipynb #mv000010
 def move_log(
-    path: Path,  # of the file
-    url: str,  # of the database
-    project: str,
+    path: Path,                                           # of the file
+    url: str,                                             # of the database
+    project: str,                                         # whose log it is
     progress: Callable[[int], None] = lambda rows: None,  # called with the rows copied so far
 ) -> int:  # predictions moved
     "Move a log from SQLite to PostgreSQL; raises LogError or sqlite3.Error, and may be repeated."

@@ -46,7 +46,7 @@ class NewError(ValueError):
     "A project cannot be made; the message says why, and what helps."
 
 
-def name_project(stem: str) -> str:
+def name_project(stem: str) -> str:  # stem: a file's name without its ending
     "Make a project's name of a file's: small letters, digits, - and _."
     plain = unicodedata.normalize("NFKD", stem).encode("ascii", errors="ignore").decode().lower()
     name = re.sub(r"[^a-z0-9_]+", "-", plain).strip("-_")[:60]
@@ -65,7 +65,7 @@ def check_name(root: Path, project: str) -> Path:  # the project's folder
     return root / "data" / project
 
 # %% ../nbs/workshop/new.ipynb #new00008
-def profile_table(path: Path) -> dict[str, Profile]:
+def profile_table(path: Path) -> dict[str, Profile]:  # path: of a Parquet file
     "Profile each column of a Parquet file."
     with pq.ParquetFile(path) as file:
         return {
@@ -76,7 +76,11 @@ def profile_table(path: Path) -> dict[str, Profile]:
         }  # fmt: skip
 
 
-def find_cut(path: Path, profiles: dict[str, Profile], brief: Brief) -> tuple[str, str] | None:
+def find_cut(
+    path: Path,  # of the Parquet file that read_table wrote
+    profiles: dict[str, Profile],
+    brief: Brief,
+) -> tuple[str, str] | None:
     "Find a column of moments and a day from which on rows test; None: chance decides."
     target = profiles[brief.target]
     for name, profile in profiles.items():
@@ -145,8 +149,8 @@ def find_suspects(folder: Path, rows: str) -> dict[str, str]:  # column → why
 def ask_user(
     brief: Brief,
     profiles: dict[str, Profile],
-    suspects: dict[str, str],
-    reply: Callable[[str], str] = input,
+    suspects: dict[str, str],             # features that may give the answer away, and why
+    reply: Callable[[str], str] = input,  # asks on the terminal, returns the answer
 ) -> Brief:
     "Ask what the target means, which label counts, and what is known only afterwards."
 
@@ -180,7 +184,11 @@ def escape(text: str) -> str:
     return re.sub(r"[\\`*\[\]|&<>#]", lambda found: f"&#{ord(found[0])};", text)
 
 
-def describe_column(name: str, profile: Profile, kind: str) -> str:
+def describe_column(
+    name: str,  # of the column
+    profile: Profile,
+    kind: str,  # as the contract has it
+) -> str:
     "Describe a column for the README: a line of its table."
     seen = [escape(str(text_of(each))) for each in list(profile.counts or [])[:3]]
     if find_personal(profile):
@@ -221,7 +229,7 @@ def write_readme(
 LOCK = ".lock"  # of a folder that is being written
 
 
-def remove_leftovers(folder: Path) -> None:
+def remove_leftovers(folder: Path) -> None:  # folder: that holds the projects, such as data/
     "Remove what was being written when somebody ended the process: nobody holds its lock."
     for path in folder.glob(f".*/{LOCK}"):
         with open(path, "ab") as file:
@@ -272,7 +280,11 @@ def read_standard(path: str | None) -> dict:  # parts of a contract's page; empt
     return from_odcs(load_page(path)) if path else {}
 
 
-def check_brief(brief: Brief, profiles: dict[str, Profile], standard: dict) -> None:
+def check_brief(
+    brief: Brief,
+    profiles: dict[str, Profile],
+    standard: dict,  # as read_standard gives it
+) -> None:
     "Raise NewError for columns that are named, and not there."
     missing = [name for name in standard.get("columns", {}) if name not in profiles]
     if missing:
@@ -289,10 +301,10 @@ def make_project(
     source: Source,
     options: Options,
     brief: Brief,
-    folder: Path,  # data/<project>, not there yet
-    origin: str,   # where the rows come from, for the README
-    sha256: str = "",
-    asks: bool = False,  # on a terminal
+    folder: Path,                  # data/<project>, not there yet
+    origin: str,                   # where the rows come from, for the README
+    sha256: str = "",              # of the original; empty for a query, a folder
+    asks: bool = False,            # on a terminal
     standard: dict | None = None,  # as read_standard gives it
 ) -> Project:
     "Read a table, draft its contract, and write both; raises ValueErrors, and then writes nothing."
@@ -324,7 +336,10 @@ def make_project(
     return Project(folder, brief, table, profiles, cut, suspects)
 
 # %% ../nbs/workshop/new.ipynb #new00019
-def describe_project(project: Project, origin: str) -> list[str]:
+def describe_project(
+    project: Project,
+    origin: str,  # where the rows come from
+) -> list[str]:
     "Say in ten lines what was taken, guessed, asked, and what comes next."
     brief, table, profiles = project.brief, project.table, project.profiles
     contract = f"data/{project.folder.name}/contract.yaml"
@@ -397,7 +412,10 @@ def read_options(
     return opened, told, name_project(path.stem or path.name), path.name, sha256
 
 
-def start_project(options: argparse.Namespace, root: Path) -> Project:
+def start_project(
+    options: argparse.Namespace,
+    root: Path,  # that holds data/
+) -> Project:
     "Make a project of what the command line names; raises ValueErrors, each of one line."
     if options.timezone and options.timezone not in available_timezones():
         close = get_close_matches(options.timezone, available_timezones(), n=1)

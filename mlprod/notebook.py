@@ -75,7 +75,7 @@ def parse_notebook(text: str) -> Node:
     return content
 
 
-def join_lines(text: Any) -> Any:
+def join_lines(text: Any) -> Any:  # text: as Jupyter stores it
     "Put a list of lines together; leave anything else alone."
     return "".join(map(str, text)) if isinstance(text, list) else text
 
@@ -116,9 +116,9 @@ def split_output(output: dict) -> dict:
 
 
 def new_cell(
-    source: str,
+    source: str,         # its text
     kind: str = "code",  # or markdown
-    id: str = "",  # drawn if none is given
+    id: str = "",        # drawn if none is given
 ) -> Node:
     "Make a cell."
     cell = Node(cell_type=kind, id=id or secrets.token_hex(4), metadata=Node(), source=source)

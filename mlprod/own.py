@@ -43,7 +43,12 @@ def set_values(text: str, values: dict[str, str]) -> str:  # text: of settings.i
 TEMPLATE = "files/own/index.json"
 
 
-def write_index(contract: Contract, data: str, holder: str, with_flights: bool) -> bytes:
+def write_index(
+    contract: Contract,
+    data: str,           # the folder of its rows, from the root: data/<project>
+    holder: str,         # of the rights
+    with_flights: bool,  # whether the worked example stays
+) -> bytes:
     "Write nbs/index.ipynb for a project, not executed yet."
     template = resources.files("mlprod").joinpath(TEMPLATE).read_text(encoding="utf-8")
     cells = json.loads(template)
@@ -89,11 +94,11 @@ def move_example(root: Path) -> dict[Path, bytes]:  # content by path
 
 def plan_files(
     root: Path,
-    name: str,      # of the repository: my-project
-    path: Path,     # of the contract
-    holder: str,    # of the rights
-    year: int,
-    with_flights: bool,
+    name: str,           # of the repository: my-project
+    path: Path,          # of the contract
+    holder: str,         # of the rights
+    year: int,           # of the rights
+    with_flights: bool,  # whether the worked example stays
 ) -> dict[Path, bytes]:  # content by path
     "Write every file that changes, in memory; raises OwnError, ContractError."
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
@@ -122,11 +127,11 @@ def plan_files(
 
 def own_repository(
     root: Path,
-    name: str,
-    path: Path,
-    holder: str,
-    year: int,
-    without_flights: bool = False,
+    name: str,                      # of the repository: my-project
+    path: Path,                     # of the contract
+    holder: str,                    # of the rights
+    year: int,                      # of the rights
+    without_flights: bool = False,  # take the worked example out
 ) -> list[Path]:  # what was written or removed
     "Make a clone of the template somebody's own; raises OwnError before anything is written."
     project = path.parent.name
@@ -154,7 +159,10 @@ def own_repository(
     return changed
 
 # %% ../nbs/workshop/own.ipynb #03e00016
-def write_front(root: Path, show: TextIO | None = None) -> list[Path]:
+def write_front(
+    root: Path,
+    show: TextIO | None = None,  # where progress goes; None: nowhere
+) -> list[Path]:
     "Run nbs/index.ipynb and write README.md from it; raises NotebookFailed."
     from mlprod.run import run_notebook, write_readme
 

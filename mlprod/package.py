@@ -242,14 +242,14 @@ def check_latency(
         )
 
 # %% ../nbs/06b_package.ipynb #62bfef3d
-def quoted(value: object) -> str:
+def quoted(value: object) -> str:  # value: written as str() writes it
     "Write text for YAML, in quotation marks, whatever it contains."
     text = json.dumps(str(value).encode("utf-8", "replace").decode(), ensure_ascii=False)
     special = {*map(chr, range(0x7F, 0xA0)), *"\u2028\u2029\ufeff\ufffe\uffff"}  # no text in YAML
     return "".join(f"\\u{ord(one):04x}" if one in special else one for one in text)
 
 
-def plain(value: object) -> str:
+def plain(value: object) -> str:  # value: written as str() writes it
     "Write text for one cell of Markdown: no line breaks, no markup, no HTML."
     text = " ".join(str(value).encode("utf-8", "replace").decode().split())
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -382,12 +382,12 @@ FILES = (
 )  # fmt: skip
 
 
-def hash_bytes(content: bytes) -> str:
+def hash_bytes(content: bytes) -> str:  # content: of a whole file
     "Compute the SHA-256 of bytes."
     return hashlib.sha256(content).hexdigest()
 
 
-def to_json(value: object) -> bytes:
+def to_json(value: object) -> bytes:  # value: of dicts, lists, texts, numbers
     "Write plain data as JSON, the same bytes for the same data."
     return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
 
@@ -436,8 +436,8 @@ class VersionError(ValueError):
 
 
 def write_version(
-    folder: Path,  # artifacts/<project>
-    version: str,
+    folder: Path,             # artifacts/<project>
+    version: str,             # its name
     files: dict[str, bytes],  # content by name, the manifest included
 ) -> Path:  # of the version's folder
     "Write an artifact in one step; one that is already there is compared, never overwritten."

@@ -46,7 +46,11 @@ def list_files(source: str) -> list[str]:  # source: a file, a folder, a pattern
     return files
 
 
-def open_file(file: str, features: Features, live: bool) -> tuple[pa.Schema, Iterator[Piece]]:
+def open_file(
+    file: str,   # a name with a known ending, or - for standard input
+    features: Features,
+    live: bool,  # whether lines are passed on as they come
+) -> tuple[pa.Schema, Iterator[Piece]]:
     "Open a file: the columns that it gives to a table, and its pieces."
     kind = find_kind(file)
     if kind == "Parquet":
@@ -105,7 +109,7 @@ def identify(file: str) -> list:  # a name, a size, a moment in nanoseconds, a h
     return [Path(file).name, about.st_size, about.st_mtime_ns, digest.hexdigest()]
 
 
-def make_head(files: list[str], task: Task) -> dict:
+def make_head(files: list[str], task: Task) -> dict:  # files: the input, in order
     "Name all that the bytes of a part depend on."
     return {
         "input": [identify(file) for file in files],
@@ -203,7 +207,13 @@ def name_part(folder: Path, number: int, kind: str) -> tuple[Path, Path]:  # kin
     return folder / f"part-{number:05}.{ending}", folder / f"_part-{number:05}.rejected.csv"
 
 # %% ../nbs/15b_parts.ipynb #pa150025
-def save_part(folder: Path, manifest: BinaryIO, number: int, part: Part, kind: str) -> None:
+def save_part(
+    folder: Path,        # of the run's parts
+    manifest: BinaryIO,  # open for appending
+    number: int,         # of the part, from 0
+    part: Part,
+    kind: str,           # of the output, as find_kind names it
+) -> None:
     "Write a part, then its line: a part without a line is written again, and is the same."
     content, rejected = name_part(folder, number, kind)
     if part.rejected:
@@ -213,12 +223,12 @@ def save_part(folder: Path, manifest: BinaryIO, number: int, part: Part, kind: s
 
 
 def finish_parts(
-    folder: Path,
-    manifest: BinaryIO,
-    done: list[Outcome],  # of the finished parts
+    folder: Path,                 # of the run's parts
+    manifest: BinaryIO,           # open for appending
+    done: list[Outcome],          # of the finished parts
     pieces: Iterator[Piece],
     task: Task,
-    make: Callable = make_parts,
+    make: Callable = make_parts,  # make_parts, or the cluster's
 ) -> Iterator[Part]:
     "Make the parts that are not finished; all of them, in order."
     kind = find_kind(task.target)
@@ -249,7 +259,13 @@ def open_join(
         yield file.write
 
 
-def give_names(folder: Path, kind: str, target: Path, rejects: str | None, head: bytes) -> None:
+def give_names(
+    folder: Path,         # of the run's parts
+    kind: str,            # of the output, as find_kind names it
+    target: Path,         # the output's name
+    rejects: str | None,  # name of the rejected records; None: not kept
+    head: bytes,          # first line of the rejected records
+) -> None:
     "Give rejected records and output their names, in this order, when all parts are there."
     if rejects:
         with naming(rejects), open_aside(Path(rejects)) as file:
@@ -267,7 +283,11 @@ def give_names(folder: Path, kind: str, target: Path, rejects: str | None, head:
     sync_folder(target.parent)
 
 # %% ../nbs/15b_parts.ipynb #pa150030
-def require_places(source: str, files: list[str], targets: list[str]) -> None:
+def require_places(
+    source: str,         # file, folder or - for standard input
+    files: list[str],    # in that folder
+    targets: list[str],  # the output, then the rejected records if kept
+) -> None:
     "Raise ScoreError for an output that could not get its name, before anything is read."
     kinds = [find_kind(name) for name in (files[0], *targets)]
     if kinds[2:] not in ([], ["CSV"]):
@@ -288,7 +308,10 @@ def require_places(source: str, files: list[str], targets: list[str]) -> None:
 
 
 def score_stream(
-    task: Task, parts: Iterator[Part], rejects: str | None, head: bytes
+    task: Task,
+    parts: Iterator[Part],
+    rejects: str | None,  # CSV to write rejected records to; None: not kept
+    head: bytes,          # its first line
 ) -> Iterator[Part]:
     "Write parts to standard output, as they come."
     with ExitStack() as stack:
@@ -305,11 +328,11 @@ def score_stream(
 
 def score_parts(
     task: Task,
-    files: list[str],
+    files: list[str],     # the input, in order
     pieces: Iterator[Piece],
-    rejects: str | None,
-    names: bytes,  # of the rejected records' columns
-    make: Callable,
+    rejects: str | None,  # CSV to write rejected records to; None: not kept
+    names: bytes,         # of the rejected records' columns
+    make: Callable,       # make_parts, or the cluster's
 ) -> Iterator[Part]:
     "Score pieces into a file or a folder, part by part."
     target, kind, head = Path(task.target), find_kind(task.target), make_head(files, task)

@@ -132,7 +132,12 @@ def choose_model(rows: pd.DataFrame, contract: Contract) -> tuple[str, dict]:
     return best, tune_model(best, rows, contract, GRIDS[best], 0)[0]
 
 
-def save_champion(path: Path, folder: Path, model: tuple[str, dict], clock: Callable) -> str:
+def save_champion(
+    path: Path,               # of the contract
+    folder: Path,             # artifacts/<project>
+    model: tuple[str, dict],  # estimator, parameters
+    clock: Callable,          # seconds since 1970
+) -> str:  # its version
     "Train the first champion, save it and put it into service."
     contract = read_contract(path)
     train, test = split_rows(read_rows(path.parent / contract.data.rows, contract), contract, 0)
@@ -154,7 +159,7 @@ def save_champion(path: Path, folder: Path, model: tuple[str, dict], clock: Call
 class Clock:
     "Seconds since 1970, as set: whoever asks gets the next whole second."
 
-    def __init__(self, at: float):
+    def __init__(self, at: float):  # at: seconds since 1970
         self.at = at
 
     def __call__(self) -> float:
@@ -182,7 +187,9 @@ def serve(folder: Path, clock: Clock) -> Iterator:  # of Flask's test client
         app.extensions["service"].log.close()
 
 
-def post(client, path: str, content: object) -> dict:
+def post(
+    client, path: str, content: object,  # client: the app's test client; path: of a URL
+) -> dict:
     "Send JSON to the app; what has not been written to the log yet is waited for."
     body = msgspec.json.encode(content)
     for _ in range(100):
@@ -213,7 +220,7 @@ class Event(NamedTuple):
     text: str
 
 
-def wait_for(log: sqlite3.Connection, id: str) -> None:
+def wait_for(log: sqlite3.Connection, id: str) -> None:  # id: of the prediction
     "Wait until a prediction is in the log: its thread takes a moment."
     for _ in range(1000):
         if log.execute("select 1 from predictions where id = ?", (id,)).fetchone():
@@ -222,7 +229,13 @@ def wait_for(log: sqlite3.Connection, id: str) -> None:
     raise ReplayError(f"prediction {id}: expected it in the log within ten seconds; got none")
 
 
-def watch(folder: Path, contract: Contract, today: date, last_id: str, now: float) -> list[Event]:
+def watch(
+    folder: Path,  # artifacts/<project>
+    contract: Contract,
+    today: date,   # the day that the alarms are dated
+    last_id: str,  # of the last prediction
+    now: float,    # seconds since 1970
+) -> list[Event]:
     "Judge the version in service by the log, once that holds the last prediction; list alarms."
     with closing(open_log(folder / "log.sqlite", contract.project)) as log:
         wait_for(log, last_id)
@@ -247,8 +260,15 @@ class Walk:
     waiting: dict = field(default_factory=dict)  # labels to report, by day
 
 
-def walk_day(client, walk: Walk, day: date, rows: pd.DataFrame, words: pd.Series,
-             contract: Contract, clock: Clock) -> None:  # fmt: skip
+def walk_day(
+    client,              # the app's test client
+    walk: Walk,
+    day: date,
+    rows: pd.DataFrame,  # departing on that day
+    words: pd.Series,    # labels of all rows by their place; None: not known
+    contract: Contract,  # fmt: skip
+    clock: Clock,        # fmt: skip
+) -> None:
     "Score a day's rows the evening before, and report the labels of three days ago."
     zone = zone_of_moments(contract)
     midnight = datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()
@@ -279,11 +299,11 @@ def name_words(rows: pd.DataFrame, contract: Contract) -> pd.Series:  # of objec
 
 # %% ../nbs/12c_replay.ipynb #lab12c21
 def walk_through(
-    path: Path,  # of the project's contract
-    folder: Path,  # its artifacts
-    live: pd.DataFrame,  # rows in the order of time
+    path: Path,                   # of the project's contract
+    folder: Path,                 # its artifacts
+    live: pd.DataFrame,           # rows in the order of time
     clock: Clock,
-    show: Callable[[str], None],
+    show: Callable[[str], None],  # called with a line on each day's rows
 ) -> Walk:
     "Let the app serve all days, watch each week, and retrain behind the gate each month."
     contract, walk = read_contract(path), Walk()
@@ -307,8 +327,14 @@ def walk_through(
     return walk
 
 
-def retrain_now(path: Path, folder: Path, day: date, zone: ZoneInfo, clock: Clock,
-                show: Callable[[str], None]) -> list[Event]:  # fmt: skip
+def retrain_now(
+    path: Path,                   # of the contract
+    folder: Path,                 # artifacts/<project>
+    day: date,                    # the first of a month
+    zone: ZoneInfo,               # in which the day begins
+    clock: Clock,
+    show: Callable[[str], None],  # called with a line on the decision
+) -> list[Event]:
     "Train a challenger on the first of a month, and say what the gate decided."
     until = datetime(day.year, day.month, day.day, tzinfo=zone)
     show(f"{day.isoformat()}: training a challenger")
@@ -343,11 +369,11 @@ def look_back(known: np.ndarray, months: int) -> np.ndarray:  # known: days of l
 
 
 def score_policies(
-    rows: pd.DataFrame,  # every row, in the order of time
+    rows: pd.DataFrame,                               # every row, in the order of time
     contract: Contract,
-    model: tuple[str, dict],
-    start: pd.Timestamp,  # of the live rows
-    show: Callable[[str], None] = lambda text: None,
+    model: tuple[str, dict],                          # estimator, parameters
+    start: pd.Timestamp,                              # of the live rows
+    show: Callable[[str], None] = lambda text: None,  # called with a line on each training
 ) -> tuple[dict[str, np.ndarray], dict[str, int]]:  # (n, n_labels) scores; trainings of each policy
     "Score every row as each policy would have."
     features = read_features(contract.model_dump(mode="json", by_alias=True))
@@ -393,7 +419,7 @@ def replay(
     until: datetime | None = None,  # the last moment that is replayed
     serve_as: str | None = None,  # judged or refit; None: the contract's
     model: tuple[str, dict] | None = None,  # estimator, parameters; None: chosen as in the line
-    show: Callable[[str], None] = lambda text: None,
+    show: Callable[[str], None] = lambda text: None,  # called with a line on what is being done
 ) -> dict:  # the result, as plain data; also written to replay.json
     "Walk the champion of the past through what came later; the same result for the same seed."
     contract, home = read_contract(path), Path(home)
@@ -428,7 +454,11 @@ def replay(
 
 # %% ../nbs/12c_replay.ipynb #lab12c26
 def summarise(
-    rows: pd.DataFrame, live: pd.DataFrame, walk: Walk, scores: dict, trainings: dict,
+    rows: pd.DataFrame,  # every row, in the order of time
+    live: pd.DataFrame,  # those that were served
+    walk: Walk,
+    scores: dict,        # (n, n_labels) of each policy, from score_policies
+    trainings: dict,     # how many each policy needed
     contract: Contract,
 ) -> dict:
     "Say what each policy was worth, by month and against never."
@@ -473,7 +503,7 @@ def summarise(
     return result
 
 # %% ../nbs/12c_replay.ipynb #lab12c43
-def shorten(value: float) -> str:
+def shorten(value: float) -> str:  # value: of a policy's worth
     "Write a figure with its sign: whole where it is large."
     return f"{value:+,.0f}" if abs(value) >= 100 else f"{value:+.4g}"
 

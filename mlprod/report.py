@@ -63,7 +63,7 @@ def tag_of(value: object) -> str:
     return TAGS[isinstance(value, dict | NotApplicable)]
 
 
-def or_reason(kind: object) -> object:
+def or_reason(kind: object) -> object:  # kind: such as Finite
     "Make the type of a value or the reason why there is none."
     cases = Annotated[kind, Tag(TAGS[0])] | Annotated[NotApplicable, Tag(TAGS[1])]
     return Annotated[cases, Discriminator(tag_of)]
@@ -74,7 +74,10 @@ Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Figure = or_reason(Finite)
 
 
-def figure(value: float, why: str = "no such figure here") -> Finite | NotApplicable:
+def figure(
+    value: float,  # NaN where it makes no sense
+    why: str = "no such figure here",
+) -> Finite | NotApplicable:
     "Round to six digits, so that two machines write the same; NaN becomes the reason why."
     return NotApplicable(reason=why) if np.isnan(value) else round(float(value), 6) + 0.0
 
@@ -125,7 +128,10 @@ class Scored:
 
 
 def score_rows(
-    model: Trained, matrix: np.ndarray, labels: np.ndarray, capacity: float | None
+    model: Trained,
+    matrix: np.ndarray,      # (n, n_features) float32, as encode_frame gives it
+    labels: np.ndarray,      # (n,) 0 to n_labels - 1, or amounts
+    capacity: float | None,  # share of rows to act on; None: the contract has none
 ) -> Scored:
     "Score rows with a model, and cover the top of them where there is a capacity."
     scores = model.score(matrix)
@@ -138,14 +144,20 @@ def score_rows(
     return Scored(scores, labels, covered, half_width)
 
 # %% ../nbs/05b_report.ipynb #rep00012
-def auc_of(scored: Scored, weights: np.ndarray | None = None) -> float:
+def auc_of(
+    scored: Scored,
+    weights: np.ndarray | None = None,  # (n,) how often rows count; None: once
+) -> float:
     "Measure AUC, the mean of the labels that have one; NaN without any."
     areas = [area_under_curve(*count_ranks(*pair, weights)) for pair in scored.ranked]
     known = [area for area in areas if not np.isnan(area)]
     return float(np.mean(known)) if known else float("nan")
 
 
-def accuracy_of(scored: Scored, weights: np.ndarray | None = None) -> float:
+def accuracy_of(
+    scored: Scored,
+    weights: np.ndarray | None = None,  # (n,) how often rows count; None: once
+) -> float:
     "Measure the share of rows whose likeliest label is the true one."
     return float(np.average(scored.right, weights=weights))
 
@@ -179,7 +191,11 @@ def name_metric(metric: str) -> str:
     return NAMES.get(metric, metric.replace("_", " "))
 
 
-def write_figure(metric: str, value: float, sign: str = "") -> str:
+def write_figure(
+    metric: str,
+    value: float,
+    sign: str = "",  # + to write that of a difference
+) -> str:
     "Write a metric's value: three decimals, but of an amount's error three or four digits."
     return f"{value:{sign}.4g}" if metric in ("mae", "rmse", "bias") else f"{value:{sign}.3f}"
 
@@ -193,7 +209,7 @@ def main_metric(of: "Report | Contract") -> str:
     return "accuracy" if without else "precision_at_capacity"
 
 
-def why_no_capacity(n_labels: int) -> NotApplicable:
+def why_no_capacity(n_labels: int) -> NotApplicable:  # n_labels: 0 for an amount
     "Say why a figure about capacity makes no sense."
     if n_labels <= 2:
         return NotApplicable(reason="the contract names no capacity")
@@ -280,7 +296,10 @@ def predictions_of(scored: Scored) -> tuple[np.ndarray, np.ndarray]:  # (n,) sco
     return scored.scores.max(axis=1), scored.right
 
 
-def measure_calibration(predicted: np.ndarray, observed: np.ndarray) -> list[Bin]:
+def measure_calibration(
+    predicted: np.ndarray,
+    observed: np.ndarray,  # (n,) scores; (n,) 0 or 1, or amounts
+) -> list[Bin]:
     "Compare what was predicted with what happened, in ten groups of rows by score."
     edges = np.unique(np.quantile(predicted, np.linspace(0, 1, 11)[1:-1]))
     group = np.searchsorted(edges, predicted, side="right")
@@ -389,7 +408,10 @@ class Outcome(Part):
     random_value: Figure    # of as many rows chosen at random
 
 
-def find_threshold(held_out: np.ndarray, contract: Contract) -> float | None:
+def find_threshold(
+    held_out: np.ndarray,  # (m, n_labels) scores
+    contract: Contract,
+) -> float | None:
     "Take the contract's threshold, or find the one of its capacity; a probability's is else 0.5."
     decision = contract.decision
     if contract.task == "multiclass":
@@ -435,7 +457,11 @@ def hit_at(scored: Scored, share: float) -> float:
     return precision_at(*count_ranks(*scored.ranked[0]), share) if share else 0.0
 
 
-def value_at(hit: float, share: float, contract: Contract) -> Finite | NotApplicable:
+def value_at(
+    hit: float,  # share of hits in it, or their mean amount
+    share: float,
+    contract: Contract,
+) -> Finite | NotApplicable:
     "Value acting on a share of the rows, where the contract names a value."
     value = contract.decision.value
     if value is None:
@@ -501,9 +527,11 @@ def measures_of(contract: Contract) -> dict[str, Callable]:  # of scored rows an
 
 
 def measure_advantages(
-    model: Scored, baseline: Scored, contract: Contract,
+    model: Scored,
+    baseline: Scored,
+    contract: Contract,
     units: np.ndarray,  # (n,) what the rows come in, numbered from 0: see units_of
-    seed: int,
+    seed: int,          # of the draws
 ) -> list[Advantage]:
     "Find by how much the model is better than the baseline, and whether that is more than noise."
     once, advantages = np.ones(len(units)), []
@@ -592,7 +620,11 @@ def list_unexamined(contract: Contract) -> list[str]:
     return listed
 
 
-def list_doubts(labels: np.ndarray, n_units: int, contract: Contract) -> list[str]:
+def list_doubts(
+    labels: np.ndarray,  # (n,) of the test rows
+    n_units: int,        # such as days that the rows come in
+    contract: Contract,
+) -> list[str]:
     "List why the test rows may be too few for what is said of them."
     doubts, names = [], contract.target.labels
     if names:
@@ -693,7 +725,7 @@ def write_report(report: Report) -> str:
     return json.dumps(report.model_dump(mode="json"), indent=1) + "\n"
 
 
-def read_report(text: str) -> Report:
+def read_report(text: str) -> Report:  # text: of report.json
     "Read a report from JSON; raises ReportError where it is none, or half empty."
     try:
         page = json.loads(text)
@@ -717,7 +749,7 @@ class Check(Part):
 
 
 def check_figure(
-    name: str,
+    name: str,                     # of the limit, such as auc
     got: float | NotApplicable,
     floor: float | None = None,
     ceiling: float | None = None,  # instead of a floor
@@ -870,7 +902,7 @@ def slice_metric(contract: Contract) -> str:
     return next(iter(named), "mae" if contract.task == "regression" else "accuracy")
 
 # %% ../nbs/05b_report.ipynb #rep00041
-def plot_calibration(report: Report, axes: Axes | None = None) -> None:
+def plot_calibration(report: Report, axes: Axes | None = None) -> None:  # axes: a new plot without
     "Draw what was predicted against what happened."
     unit = "" if isinstance(report.unit, NotApplicable) else f", {report.unit}"
     x, what = "mean score", report.labels[-1] if len(report.labels) == 2 else "right"
@@ -886,7 +918,7 @@ def plot_calibration(report: Report, axes: Axes | None = None) -> None:
     axes.legend(frameon=False)
 
 # %% ../nbs/05b_report.ipynb #rep00042
-def plot_capacity(report: Report, axes: Axes | None = None) -> None:
+def plot_capacity(report: Report, axes: Axes | None = None) -> None:  # axes: a new plot without
     "Draw precision against the share of the rows that is acted on, the capacity marked."
     y = f"share of them that was {report.labels[-1]}" if report.labels else "mean amount of these"
     if not isinstance(report.unit, NotApplicable):
@@ -903,7 +935,7 @@ def plot_capacity(report: Report, axes: Axes | None = None) -> None:
     axes.legend(frameon=False)
 
 
-def plot_value(report: Report, axes: Axes | None = None) -> None:
+def plot_value(report: Report, axes: Axes | None = None) -> None:  # axes: a new plot without
     "Draw what acting is worth against the share of the rows that is acted on."
     outcome = report.decision
     x, y = "share of the rows that is acted on, %", f"{outcome.unit} per 1,000 rows"
@@ -929,7 +961,11 @@ def list_plots(report: Report) -> list[Callable]:  # of a report, the most telli
 MOST_DRAWN = 40  # groups in one plot; more cannot be read
 
 
-def plot_slices(report: Report, metric: str = "auc", axes: Axes | None = None) -> None:
+def plot_slices(
+    report: Report,
+    metric: str = "auc",
+    axes: Axes | None = None,  # a new plot without
+) -> None:
     "Draw a metric for each slice, with the number of its rows; of many only the worst."
     name = name_metric(metric)
     if metric in ("mae", "rmse", "bias") and not isinstance(report.unit, NotApplicable):

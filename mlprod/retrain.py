@@ -39,9 +39,9 @@ JUDGED_DAYS, JUDGED_ROWS = 28, 500  # that are held out, at least
 
 # %% ../nbs/12b_retrain.ipynb #lab12b09
 def find_cut(
-    moments: pd.Series,  # (n_rows,) of labelled rows, in order
-    learned_until: datetime,  # the champion has seen no row from this moment on
-    days: int = JUDGED_DAYS,
+    moments: pd.Series,           # (n_rows,) of labelled rows, in order
+    learned_until: datetime,      # the champion has seen no row from this moment on
+    days: int = JUDGED_DAYS,      # that are held out at least
     at_least: int = JUDGED_ROWS,  # rows
 ) -> pd.Timestamp:
     "Find the moment from which on rows are held out from champion and challenger."
@@ -204,7 +204,7 @@ def compare_sums(
     return Difference(challenger.metric, champion.metric, float(low), float(high))
 
 # %% ../nbs/12b_retrain.ipynb #lab12b24
-def check_champion(difference: Difference, version: str) -> Check:
+def check_champion(difference: Difference, version: str) -> Check:  # version: of the champion
     "Check that the challenger is better than the champion, and that chance does not explain it."
     return Check(
         name="better than the champion", expected=f"better than {version}, beyond noise",
@@ -259,11 +259,11 @@ def list_groups(rows: pd.DataFrame, slices: Slices) -> dict[str, np.ndarray]:  #
 
 
 def judge_challenger(
-    report: Report,  # of the challenger, on the rows of the match
+    report: Report,      # of the challenger, on the rows of the match
     contract: Contract,
     match: Match,
-    version: str,  # of the champion
-    override: str = "",
+    version: str,        # of the champion
+    override: str = "",  # why it serves although it has not passed; empty: it must pass
 ) -> Verdict:
     "Judge whether a challenger may take the champion's place."
     seed, slices, labels = report.seed, contract.limits.slices, match.labels
@@ -344,9 +344,9 @@ class Challenger:
 
 
 def train_challenger(
-    train: pd.DataFrame,
+    train: pd.DataFrame,  # (n_rows, n_columns), labelled rows
     later: pd.DataFrame,  # rows that neither has seen
-    contract: Contract,  # as label_contract describes the rows
+    contract: Contract,   # as label_contract describes the rows
     champion: Artifact,
 ) -> Challenger:
     "Train the champion's estimator on newer rows, and score what neither has seen."
@@ -366,9 +366,9 @@ def train_challenger(
 def save_challenger(
     one: Challenger,
     train: pd.DataFrame,  # what the model learned from
-    contract: Contract,  # the project's
+    contract: Contract,   # the project's
     verdict: Verdict,
-    folder: Path,
+    folder: Path,         # artifacts/<project>
 ) -> str:  # its version
     "Save a challenger as an artifact, with its verdict."
     agreed = contract.model_copy(update={"split": one.contract.split})
@@ -404,7 +404,7 @@ def retrain(
     window_days: int | None = None,  # learn from the rows of so many days; None: the contract's
     override: str = "",  # why the challenger serves although it has not passed
     show: Callable[[str], None] = lambda text: None,  # what is being done
-    now: Callable[[], float] = time.time,
+    now: Callable[[], float] = time.time,  # the clock: seconds since 1970
     log: str | Path | None = None,  # of the app; None: log.sqlite in the folder
 ) -> Retrained:
     "Train a challenger, judge it on rows that neither has seen; it serves if it passes."
@@ -447,7 +447,11 @@ def retrain(
     )
 
 
-def within(rows: pd.DataFrame, contract: Contract, window_days: int | None) -> pd.DataFrame:
+def within(
+    rows: pd.DataFrame,
+    contract: Contract,
+    window_days: int | None,  # None: all rows
+) -> pd.DataFrame:
     "Keep the rows of the last so many days; all where there is no window, or no moments."
     by = contract.split.by
     if window_days is None or by is None:

@@ -54,7 +54,11 @@ class ParameterError(ValueError):
 class NotebookFailed(ValueError):
     "The notebook stopped before its end; the message names notebook, cell and error."
 
-    def __init__(self, message: str, copy: Path | None = None):
+    def __init__(
+        self,
+        message: str,
+        copy: Path | None = None,  # the executed copy, up to the failure; None: there is none
+    ):
         super().__init__(message)
         self.copy = copy  # the executed copy, with the full traceback; None when nothing ran
 
@@ -149,7 +153,7 @@ class FreshKernel(AsyncKernelManager):
         argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         return KernelSpec(argv=argv, display_name="Python 3", language="python")
 
-    async def start_kernel(self, **options: Any) -> None:
+    async def start_kernel(self, **options: Any) -> None:  # self, options: of jupyter_client
         "Start in a chosen environment; what the kernel says outside cells is kept."
         self.folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self.connection_file = str(Path(self.folder.name) / "kernel.json")
@@ -164,12 +168,16 @@ class FreshKernel(AsyncKernelManager):
 
     is_alive = _async_is_alive
 
-    def client(self, **options: Any) -> Any:
+    def client(self, **options: Any) -> Any:  # self, options: of jupyter_client
         "The connection to the kernel, remembered so that it can be closed."
         self.connection = super().client(**options)
         return self.connection
 
-    async def close(self, now: bool, hurry: bool = False) -> None:
+    async def close(
+        self,
+        now: bool,  # whether to kill it at once
+        hurry: bool = False,
+    ) -> None:
         "End the kernel (at once, or politely), then whatever it started; in a hurry we end, too."
         if now:  # after Ctrl-C somebody may still be waiting for the cell's answer
             waiting = asyncio.all_tasks() - {asyncio.current_task()}
@@ -246,10 +254,14 @@ def find_steps(
 class Progress:
     "One line for each step, with its seconds; none when there is nowhere to show them."
 
-    def __init__(self, total: int, show: TextIO | None):
+    def __init__(
+        self,
+        total: int,           # number of steps
+        show: TextIO | None,  # None: nowhere
+    ):
         self.total, self.show, self.count, self.name = total, show, 0, None
 
-    def start(self, name: str) -> None:
+    def start(self, name: str) -> None:  # name: of the step
         "Begin a step; the one before is over."
         self.finish()
         self.count, self.name, self.since = self.count + 1, name, time.monotonic()
@@ -262,13 +274,15 @@ class Progress:
         while not over.wait(1):
             self.write("", end="\r")
 
-    def write(self, note: str, end: str) -> None:
+    def write(
+        self, note: str, end: str,  # note: behind the seconds; end: of the line, \r or \n
+    ) -> None:
         "Write the line of the current step."
         seconds = time.monotonic() - self.since
         line = f"  {self.count}/{self.total} {self.name} … {seconds:.0f} s{note}"
         print(line.ljust(78) if end == "\r" else line, end=end, file=self.show, flush=True)
 
-    def finish(self, note: str = "") -> None:
+    def finish(self, note: str = "") -> None:  # note: behind the seconds
         "End the step, if one is running."
         if self.name is not None:
             self.over.set()
@@ -337,7 +351,12 @@ KEPT_CHARACTERS = 1_000_000  # of what one cell prints
 class CalmClient(NotebookClient):
     "Keeps a bounded part of what a cell prints."
 
-    def process_message(self, msg: dict, cell: nbformat.NotebookNode, cell_index: int) -> Any:
+    def process_message(
+        self,
+        msg: dict,                    # of the kernel, in Jupyter's protocol
+        cell: nbformat.NotebookNode,  # that runs
+        cell_index: int,              # its place in the notebook
+    ) -> Any:
         "Handle one message of the kernel, unless it is text beyond the limit."
         if msg["msg_type"] == "stream":
             before = sum(len(out.get("text", "")) for out in cell.outputs)
@@ -402,8 +421,8 @@ def run_notebook(
 
 
 def fill_parameters(
-    path: Path,  # the notebook
-    values: dict[str, Any],
+    path: Path,              # the notebook
+    values: dict[str, Any],  # by parameter
 ) -> nbformat.NotebookNode:  # the notebook without outputs of an earlier run
     "Let papermill put parameters below the notebook's own."
     from papermill.iorw import load_notebook_node
@@ -421,11 +440,15 @@ def fill_parameters(
 class Watch:
     "Follows a notebook while it runs: where it is, and what to keep of it."
 
-    def __init__(self, notebook: Node, show: TextIO | None):
+    def __init__(
+        self,
+        notebook: Node,
+        show: TextIO | None,  # where progress goes; None: nowhere
+    ):
         self.notebook, self.index, self.steps = notebook, None, find_steps(notebook)
         self.progress = Progress(len(self.steps), show)
 
-    def cell(self, index: int) -> None:
+    def cell(self, index: int) -> None:  # index: place in the notebook
         "The next cell begins."
         self.index = index
         if index in self.steps:
@@ -475,7 +498,11 @@ def name_failure(failure: Exception, kernel: FreshKernel, cell_seconds: float) -
 class Board:
     "One line for each notebook that has ended; on a terminal, one more for those that run."
 
-    def __init__(self, total: int, show: TextIO | None):
+    def __init__(
+        self,
+        total: int,           # number of notebooks
+        show: TextIO | None,  # where progress goes; None: nowhere
+    ):
         self.total, self.show, self.count, self.running = total, show, 0, {}
 
     def tick(self) -> None:
@@ -496,9 +523,9 @@ class Board:
 
 
 def run_notebooks(
-    paths: list[Path],
+    paths: list[Path],  # of notebooks
     to: Path,  # the folder of the executed copies
-    cell_seconds: float = CELL_SECONDS,
+    cell_seconds: float = CELL_SECONDS,  # what one cell may take
     show: TextIO | None = None,  # where progress goes
     at_once: int | None = None,  # how many run side by side; None: one for each core
     ended: Callable[[Path, Run], None] | None = None,  # called for each, in this thread
@@ -555,7 +582,7 @@ PAGE_TAGS = """
 """.split()  # noqa: SIM905
 
 
-def clean_page(html: Any) -> str:
+def clean_page(html: Any) -> str:  # html: a page, or a part of one
     "Keep text, tables and pictures; drop scripts, styles, frames and addresses to fetch from."
     import bleach
 
@@ -577,8 +604,8 @@ def clean_page(html: Any) -> str:
 
 def export_html(
     executed: Path,  # an executed notebook
-    html: Path,  # the page to write
-    title: str,
+    html: Path,      # the page to write
+    title: str,      # of the page
 ) -> None:
     "Turn an executed notebook into one page without code, scripts or anything from the network."
     from html import escape

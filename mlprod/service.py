@@ -84,7 +84,7 @@ def read_pointer(
 
 # %% ../nbs/06c_service.ipynb #srv00014
 def write_history(
-    folder: Path,
+    folder: Path,   # artifacts/<project>
     pointer: dict,  # version, previous, override, why, at
 ) -> None:
     "Add the pointer to the history, unless it is the last line already."
@@ -115,8 +115,8 @@ class GateError(ValueError):
 
 
 def move_pointer(
-    folder: Path,
-    to: dict,  # version, override, why
+    folder: Path,              # artifacts/<project>
+    to: dict,                  # version, override, why
     now: Callable[[], float],  # the clock: seconds since 1970
 ) -> dict:  # the pointer
     "Replace the pointer in one step, and add it to the history."
@@ -129,11 +129,11 @@ def move_pointer(
 
 
 def promote(
-    folder: str | Path,  # artifacts/<project>
+    folder: str | Path,                    # artifacts/<project>
     version: str,
-    override: str = "",  # why it may serve although it has not passed the gate
-    why: str = "promoted",
-    now: Callable[[], float] = time.time,
+    override: str = "",                    # why it may serve although it has not passed the gate
+    why: str = "promoted",                 # for the history
+    now: Callable[[], float] = time.time,  # the clock: seconds since 1970
 ) -> dict:  # the pointer
     "Put a version into service; raises GateError where the gate refused it, and VersionError."
     folder = Path(folder)
@@ -155,9 +155,9 @@ def promote(
 
 # %% ../nbs/06c_service.ipynb #srv00022
 def roll_back(
-    folder: str | Path,  # artifacts/<project>
-    why: str = "rolled back",
-    now: Callable[[], float] = time.time,
+    folder: str | Path,                    # artifacts/<project>
+    why: str = "rolled back",              # for the history
+    now: Callable[[], float] = time.time,  # the clock: seconds since 1970
 ) -> dict:  # the pointer
     "Put the previous version back into service; raises VersionError where there is none."
     folder = Path(folder)

@@ -193,7 +193,7 @@ def fold_answers(text: str, project: Project, name: str) -> str:  # name: of the
     return FOLDED.sub(take, text)
 
 
-def prepare_lesson(notebook: Node, project: Project, name: str) -> Node:
+def prepare_lesson(notebook: Node, project: Project, name: str) -> Node:  # name: such as 04_train
     "Make a lesson ready for the site: answers out, links routed, outputs without Markdown."
     cells = []
     for cell in notebook.cells:
@@ -686,7 +686,9 @@ class PageReader(HTMLParser):
         self.links, self.loads, self.names = [], [], set()
         self.policy, self.dangers, self.inline = None, [], False
 
-    def handle_starttag(self, tag: str, attributes: list) -> None:
+    def handle_starttag(
+        self, tag: str, attributes: list,  # pairs of name and value
+    ) -> None:
         named = {name: value or "" for name, value in attributes}
         self.names |= {named[key] for key in ("id", "name") if key in named}
         self.dangers += [f"{tag} {name}" for name in named if name.startswith("on")]
@@ -703,7 +705,7 @@ class PageReader(HTMLParser):
         if tag in ("iframe", "object", "embed", "base"):
             self.dangers.append(tag)
 
-    def handle_data(self, data: str) -> None:
+    def handle_data(self, data: str) -> None:  # data: between two tags
         if self.inline and data.strip():
             self.dangers.append("script without a file")
             self.inline = False

@@ -29,7 +29,10 @@ def custom(page: dict, names: tuple[str, ...]) -> list[dict]:  # names: of the k
     return [{"property": name, "value": page[name]} for name in names if name in page]
 
 
-def column_to_odcs(name: str, column: dict) -> dict:
+def column_to_odcs(
+    name: str,  # name of the column; what the page says of it
+    column: dict,
+) -> dict:
     "Write a column of a contract's page as a property of an ODCS schema."
     options = {}
     if column.get("range"):
@@ -88,7 +91,7 @@ KINDS = {
 }  # fmt: skip
 
 
-def read_custom(element: dict) -> dict:
+def read_custom(element: dict) -> dict:  # element: of ODCS, with or without customProperties
     "Read custom properties into keys and values."
     return {each["property"]: each["value"] for each in element.get("customProperties") or ()}
 
@@ -186,12 +189,12 @@ def to_json_schema(contract: Contract) -> dict:
     }
 
 # %% ../nbs/workshop/standards.ipynb #5d0c0024
-def as_yaml(page: dict) -> str:
+def as_yaml(page: dict) -> str:  # page: plain data
     "Write YAML that readers of 1.1 and of 1.2 understand alike."
     return yaml.safe_dump(page, sort_keys=False, allow_unicode=True, width=100)
 
 
-def as_json(page: dict) -> str:
+def as_json(page: dict) -> str:  # page: plain data
     "Write JSON for people to read too."
     return json.dumps(page, indent=2, ensure_ascii=False) + "\n"
 

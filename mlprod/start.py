@@ -55,7 +55,9 @@ class Profile:
     first: list = field(default_factory=list)  # a few of the values
 
 
-def profile_column(name: str, chunks: Iterable[pa.Array]) -> Profile:
+def profile_column(
+    name: str, chunks: Iterable[pa.Array],  # the values, a batch of rows at a time
+) -> Profile:
     "Count what a guess needs, chunk by chunk."
     profile = Profile(name)
     for values in chunks:
@@ -178,7 +180,9 @@ YEARS = {"year", "yr", "jahr", "année", "año", "anno"}
 CODES = {"code", "type", "class", "category", "group", "region", "zone", "status", "kind"}
 
 
-def widen(low: float, high: float, whole: bool = False) -> tuple[float, float]:
+def widen(
+    low: float, high: float, whole: bool = False,  # whole: only to whole numbers
+) -> tuple[float, float]:
     "Widen the ends of what was seen by half of the span, to round numbers; the sign stays."
     span = high - low or abs(high) or 1
     step = max(10.0 ** (floor(log10(span)) - 1), 1.0 if whole else 1e-300)
@@ -300,7 +304,11 @@ def guess_labels(profile: Profile, brief: Brief) -> dict[str, str | None]:
     return words
 
 
-def order_labels(words: dict, counts: dict, brief: Brief) -> dict[str, str | None]:
+def order_labels(
+    words: dict,   # label of each value; None: no label
+    counts: dict,  # rows of each value
+    brief: Brief,
+) -> dict[str, str | None]:
     "Put the label that the action is for last; of several labels, it stands against the rest."
     kept = {word: text for text, word in words.items() if word is not None}
     positive = brief.positive and kept.get(words.get(brief.positive, brief.positive))
@@ -373,13 +381,13 @@ def quote(value: object) -> str:
     ) + '"'
 
 
-def comment(text: str) -> str:
+def comment(text: str) -> str:  # text: empty for no comment
     "Write a comment that ends with its line, whatever it holds."
     text = " ".join("".join(each if each.isprintable() else " " for each in text).split())
     return f"  # {text}" if text else ""
 
 
-def list_values(values: list, indent: int) -> str:
+def list_values(values: list, indent: int) -> str:  # indent: spaces before the following lines
     "Write a list, over several lines where one would be too long."
     lines, line = [], ""
     for text in [quote(value) + "," for value in values[:-1]] + [quote(values[-1])]:
@@ -390,14 +398,22 @@ def list_values(values: list, indent: int) -> str:
     return "[" + ("\n" + " " * indent).join([*lines, line]) + "]"
 
 
-def ask(key: str, brief: Brief, known: dict) -> str:
+def ask(
+    key: str,     # of the decision, such as owner
+    brief: Brief,
+    known: dict,  # what a standard says of the decision
+) -> str:
     "Write what only people know: their answer, TODO with the question, or not stated yet."
     if known.get(key):
         return quote(str(known[key]))
     return NOT_STATED if brief.yes else quote(f"TODO {ASKED[key]}")
 
 # %% ../nbs/17_your_data.ipynb #yd00031
-def follow_standard(profile: Profile, guess: Guess, spec: dict) -> Guess:
+def follow_standard(
+    profile: Profile,
+    guess: Guess,
+    spec: dict,  # its page's part on the column
+) -> Guess:
     "Let what a team's standard says of a column stand in place of a guess; raises StartError."
     place, kind = f"column {profile.name}", spec.get("kind", guess.kind)
     if spec.get("may_be_missing") is False and profile.filled < profile.rows:
@@ -425,7 +441,12 @@ def follow_standard(profile: Profile, guess: Guess, spec: dict) -> Guess:
 
 
 def draft_column(
-    name: str, guess: Guess, brief: Brief, unit: str = "", missing: bool = False, note: str = ""
+    name: str,              # of the column
+    guess: Guess,
+    brief: Brief,
+    unit: str = "",         # empty: none is known
+    missing: bool = False,  # whether rows without a value are allowed
+    note: str = "",         # why it may be a leak; empty: no suspicion
 ) -> list[str]:
     "Draft the lines of a column."
     after = name == brief.target or name in brief.after
@@ -494,7 +515,11 @@ def draft_target(profile: Profile, brief: Brief) -> tuple[list[str], str]:
     return lines, "two" if len(labels) == 2 else "several"
 
 
-def draft_split(profiles: dict, brief: Brief, cut: tuple[str, str] | None) -> list[str]:
+def draft_split(
+    profiles: dict,               # of every column, by name
+    brief: Brief,
+    cut: tuple[str, str] | None,  # column and day from which on rows test; None: chance decides
+) -> list[str]:
     "Draft how train and test rows are told apart."
     groups = [name for name, profile in profiles.items() if is_group(profile)]
     groups = [name for name in groups if name != brief.target]
@@ -512,9 +537,9 @@ def draft_split(profiles: dict, brief: Brief, cut: tuple[str, str] | None) -> li
 def draft_contract(
     profiles: dict[str, Profile],  # of every column
     brief: Brief,
-    rows: str,                     # the file's name
+    rows: str,  # the file's name
     cut: tuple[str, str] | None = None,  # column and day from which on rows test
-    units: dict[str, str] | None = None,
+    units: dict[str, str] | None = None,  # taken off the values, by column
     suspects: dict[str, str] | None = None,  # features that may give the answer away, and why
     standard: dict | None = None,  # what a team has written down already, as a contract's page
 ) -> str:  # YAML
@@ -581,8 +606,8 @@ def draft_contract(
 
 # %% ../nbs/17_your_data.ipynb #yd00037
 def find_todos(
-    path: str | Path,  # of a contract
-    word: str = "TODO",
+    path: str | Path,    # of a contract
+    word: str = "TODO",  # that marks what is missing
 ) -> list[str]:  # one line each: its place, and the question
     "List what people still have to say in a contract."
 

@@ -136,19 +136,19 @@ class Figures:
         file, _, way = pointer.partition("/")
         return Markup(self.link).format(file=file, field=way, shown=shown)
 
-    def share(self, pointer: str) -> Markup:
+    def share(self, pointer: str) -> Markup:  # pointer: such as report/metrics/auc
         "Write a share in percent, with one decimal unless it is a whole number."
         percent = 100 * look_up(self.facts, pointer)
         digits = 0 if abs(percent - round(percent)) < 1e-9 else 1
         return self.mark(pointer, f"{percent:.{digits}f}%")
 
-    def amount(self, pointer: str) -> Markup:
+    def amount(self, pointer: str) -> Markup:  # pointer: such as report/metrics/auc
         "Write an amount."
         return self.mark(pointer, write_amount(look_up(self.facts, pointer)))
 
     def metric(
         self,
-        pointer: str,
+        pointer: str,    # such as report/metrics/auc
         name: str,       # of the metric, which decides how it is written
         sign: str = "",  # + to write that of a difference
     ) -> Markup:
@@ -160,11 +160,11 @@ class Figures:
         form = ",.0f" if abs(value) >= 1000 else form
         return self.mark(pointer, f"{value:{sign}{form}}")
 
-    def text(self, pointer: str) -> Markup:
+    def text(self, pointer: str) -> Markup:  # pointer: such as report/metrics/auc
         "Write a text as it stands there."
         return self.mark(pointer, look_up(self.facts, pointer))
 
-    def has(self, pointer: str) -> bool:
+    def has(self, pointer: str) -> bool:  # pointer: such as report/metrics/auc
         "Say whether there is a value, and not the reason why there is none."
         value = look_up(self.facts, pointer)
         return value is not None and not (isinstance(value, dict) and set(value) == {"reason"})
@@ -235,7 +235,7 @@ def name_baseline(facts: dict) -> str:  # facts: as read_facts gives them
     return f"With {name} alone"
 
 
-def find_worst(report: Report, contract: dict) -> tuple[str, int | None]:
+def find_worst(report: Report, contract: dict) -> tuple[str, int | None]:  # contract: its page
     "Find the metric that groups are judged by, and the place of the worst group."
     limits = contract["limits"]["slices"] or {}
     named = [*limits.get("floors", ()), *limits.get("ceilings", ())]

@@ -89,7 +89,7 @@ MAGIC = {  # what files of other kinds begin with
 }  # fmt: skip
 
 
-def find_kind(path: Path) -> str:
+def find_kind(path: Path) -> str:  # path: of a file or a folder
     "Find the kind of a file, text, Excel or Parquet; raises TableError for any other."
     if path.is_dir():
         return "Parquet"
@@ -120,7 +120,7 @@ CODES = [
 CENTRAL = re.compile(r"[^\W\d_][¹³¿£¯¼¾][^\W\d_]|[šžŠŽ]")
 
 
-def find_encoding(path: Path) -> str:
+def find_encoding(path: Path) -> str:  # path: of a file that exists
     "Find how a file writes its letters; raises TableError where it is no text, or half UTF-8."
     with open(path, "rb") as file:
         head = file.read(CHUNK)
@@ -181,7 +181,9 @@ def find_header(
     return -1 if number and records and int(number[1]) <= len(records[0]) else None
 
 
-def clean_names(raw: list[str]) -> tuple[list[str], list[str]]:
+def clean_names(
+    raw: list[str],  # as they stand in the file, or empty
+) -> tuple[list[str], list[str]]:
     "Make names that a contract takes: printable, different, at most 100 characters; and notes."
     names, notes = [], []
     for place, text in enumerate(raw, start=1):
@@ -197,7 +199,12 @@ def clean_names(raw: list[str]) -> tuple[list[str], list[str]]:
     return names, notes
 
 
-def refuse_target(names: list, target: str, where: str, named: bool = True) -> TableError:
+def refuse_target(
+    names: list,         # of the columns
+    target: str,         # the name asked for
+    where: str,          # file and sheet, for the message
+    named: bool = True,  # whether there is a header
+) -> TableError:
     "Word the mistake that no column has the target's name; named: by more than a first line."
     names = [" ".join(str(name).split()) for name in names]
     found = ", ".join(map(show, names[:6])) + ", …" * (len(names) > 6)
@@ -216,7 +223,11 @@ class Header(NamedTuple):
     notes: list[str]
 
 
-def read_header(records: list[list], target: str, where: str) -> Header:
+def read_header(
+    records: list[list],  # the first of the file
+    target: str,          # its column
+    where: str,           # file and sheet, for messages
+) -> Header:
     "Read the header; raises TableError where the target is not in it, or is there twice."
     target, first = target.strip(), records[0] if records else []
     place = find_header(records, target)
@@ -239,14 +250,21 @@ UNCLOSED = "expected a quote that closes; got separators and line breaks behind 
 csv.field_size_limit(131_072)
 
 
-def split_records(lines: Iterable[str], separator: str) -> Iterator[list[str]]:
+def split_records(
+    lines: Iterable[str],
+    separator: str,  # one character
+) -> Iterator[list[str]]:
     "Split lines into records; where a space separates, any number of them does, and of tabs."
     if separator == " ":
         lines = (" ".join(line.split()) + "\n" for line in lines)
     return filter(None, csv.reader(lines, delimiter=separator))
 
 
-def read_head(text: str, separator: str, whole: bool) -> list[list[str]]:
+def read_head(
+    text: str,
+    separator: str,  # one character
+    whole: bool,
+) -> list[list[str]]:
     "Split the first lines of a file into records; without the last, unless the text is whole."
     try:
         records = list(islice(split_records(io.StringIO(text, newline=""), separator), 200))
@@ -255,7 +273,11 @@ def read_head(text: str, separator: str, whole: bool) -> list[list[str]]:
     return records if whole else records[:-1]
 
 
-def find_separator(head: str, whole: bool, target: str) -> str:
+def find_separator(
+    head: str,    # the beginning of the file
+    whole: bool,  # whether that is all of it
+    target: str,  # name of its column
+) -> str:
     "Find what stands between values: by the target's name, else by equally long records."
 
     def rate(separator: str) -> tuple:
@@ -269,7 +291,7 @@ def find_separator(head: str, whole: bool, target: str) -> str:
     return max(SEPARATORS, key=rate)
 
 
-def open_text(path: Path, options: Options) -> Source:
+def open_text(path: Path, options: Options) -> Source:  # path: of a file that exists
     "Open a file of text; raises TableError for what is no table with such a target."
     encoding = options.encoding or find_encoding(path)
     try:
@@ -311,11 +333,11 @@ def open_text(path: Path, options: Options) -> Source:
 
 # %% ../nbs/workshop/tables.ipynb #tab00017
 def read_records(
-    path: Path,
-    encoding: str,
+    path: Path,        # of the file
+    encoding: str,     # Python's name of it
     names: list[str],  # of the columns
-    separator: str,
-    above: int,  # lines that are no records: the header, and what stands over it
+    separator: str,    # one character
+    above: int,        # lines that are no records: the header, and what stands over it
 ) -> Iterator[pa.Table]:  # of texts
     "Read the records below the first lines; raises TableError for one of another length."
     ragged, total = [], 0
@@ -366,7 +388,12 @@ def read_records(
         raise refuse()
 
 
-def check_quotes(table: pa.Table, separator: str, path: Path, before: int) -> None:
+def check_quotes(
+    table: pa.Table,
+    separator: str,  # one character
+    path: Path,      # of the file, for the message
+    before: int,     # records read so far
+) -> None:
     "Raise TableError for a value that has swallowed whole records: a quote does not close."
     for name, values in zip(table.column_names, table.columns, strict=True):
         places = np.flatnonzero(pc.match_substring_regex(values, "[\n\r]").to_numpy())
@@ -379,7 +406,9 @@ ROWS = 20_000  # records that become a table at once
 MERGED = re.compile(rb'<mergeCell ref="[A-Z]+(\d+):[A-Z]+(\d+)"')
 
 
-def write_cell(value: Any, where: str) -> str:
+def write_cell(
+    value: Any, where: str,  # of a sheet or a query; where: row and file, for the message
+) -> str:
     "Write a cell as a file of text would; nothing is an empty text."
     if value is None or value is pd.NaT:
         return ""
@@ -420,7 +449,7 @@ def make_tables(
         yield pa.table([pa.array(column, pa.string()) for column in columns], names=names)
 
 
-def open_excel(path: Path, options: Options) -> Source:
+def open_excel(path: Path, options: Options) -> Source:  # path: of a file that exists
     "Open the sheet of a workbook that has the target; raises TableError."
     import openpyxl
 
@@ -474,7 +503,7 @@ def cut_blank_end(cells: tuple) -> tuple:
     return next((cells[:n] for n in range(len(cells), 0, -1) if cells[n - 1] is not None), ())
 
 
-def has_merged_rows(path: Path, above: int) -> bool:
+def has_merged_rows(path: Path, above: int) -> bool:  # above: number of the header's row, from 1
     "Say whether cells below the header of a workbook are merged over several rows."
     with zipfile.ZipFile(path) as archive:
         names = [name for name in archive.namelist() if re.match("xl/worksheets/[^/]*$", name)]
@@ -530,7 +559,7 @@ def open_sql(
     return Source(names, read, [f"a query of {scheme}", *renamed], raw)
 
 # %% ../nbs/workshop/tables.ipynb #tab00024
-def plain_type(kind: pa.DataType) -> pa.DataType | None:
+def plain_type(kind: pa.DataType) -> pa.DataType | None:  # kind: as it stands in the file
     "Choose the type that a column of Parquet is kept in; None: it holds no plain values."
     if pa.types.is_dictionary(kind):
         return plain_type(kind.value_type)
@@ -546,7 +575,7 @@ def plain_type(kind: pa.DataType) -> pa.DataType | None:
     return pa.string() if is_text or str(kind) == "string_view" else None
 
 
-def open_parquet(path: Path, options: Options) -> Source:
+def open_parquet(path: Path, options: Options) -> Source:  # path: of a file or a folder
     "Open a Parquet file, or a folder of them; raises TableError."
     try:
         names = [] if path.is_dir() else pq.read_schema(path).names
@@ -644,13 +673,17 @@ def parse_moments(texts: pa.Array, way: str) -> pd.Series:
 class Survey:
     "What the values of a column of texts look like, counted batch by batch."
 
-    def __init__(self, name: str, blanks: Iterable[str]):
+    def __init__(
+        self,
+        name: str,              # of the column
+        blanks: Iterable[str],  # texts that mean missing, beside BLANKS
+    ):
         self.name, self.words = name, pa.array(sorted({*BLANKS, *blanks}), pa.string())
         self.filled, self.blanks, self.counts = 0, Counter(), Counter()
         self.ways, self.symbols, self.doubtful = Counter(), Counter(), ""
         self.tried = tuple(FORMATS)
 
-    def update(self, texts: pa.Array) -> None:
+    def update(self, texts: pa.Array) -> None:  # texts: (n,) of a batch
         "Count another batch."
         found = texts.value_counts()
         values, often = found.field("values"), found.field("counts").to_numpy()
@@ -671,7 +704,11 @@ class Survey:
             if self.filled == often.sum() or self.counts[kind]:
                 self.counts[kind] += int(often[fit(values, pattern)].sum())
 
-    def count_numbers(self, values: pa.Array, often: np.ndarray) -> None:
+    def count_numbers(
+        self,
+        values: pa.Array,
+        often: np.ndarray,  # (m,) different texts; (m,) rows of each
+    ) -> None:
         "Count the values that are numbers, by their decimal mark."
         cores = plain_numbers(values)
         digit, fits = fit(cores, r"\d"), {}
@@ -693,7 +730,11 @@ class Survey:
         if not self.doubtful and len(doubtful):
             self.doubtful = values[int(doubtful[0])].as_py()
 
-    def count_dates(self, values: pa.Array, often: np.ndarray) -> None:
+    def count_dates(
+        self,
+        values: pa.Array,
+        often: np.ndarray,  # (m,) different texts; (m,) rows of each
+    ) -> None:
         "Count the values that are days or moments, by the way they are written."
         dates = fit(values, DATE)
         self.counts["date"] += int(often[dates].sum())
@@ -706,13 +747,16 @@ class Survey:
         self.tried = tuple(way for way in self.tried if self.ways[way])
 
 
-def fit(values: pa.Array, pattern: str) -> np.ndarray:
+def fit(
+    values: pa.Array,  # (n,); a regular expression of RE2's
+    pattern: str,
+) -> np.ndarray:
     "Say of each text whether it fits a pattern."
     found = pc.match_substring_regex(values, pattern)
     return found.to_numpy(zero_copy_only=False).astype("bool")
 
 
-def plain_numbers(values: pa.Array) -> pa.Array:
+def plain_numbers(values: pa.Array) -> pa.Array:  # values: (n,) texts
     "Take units and signs of currencies off numbers, and write each minus as -, in front."
     if not fit(values, rf"{SYMBOL}|[−()]|-$|\d{SPACE}{UNITS}$").any():
         return values
@@ -873,7 +917,10 @@ class Table(NamedTuple):
     sha256: str  # of the original; empty for a query, a folder
 
 
-def is_header(table: pa.Table, raw: list[str]) -> pa.ChunkedArray:
+def is_header(
+    table: pa.Table,
+    raw: list[str],  # names as they stand in the header
+) -> pa.ChunkedArray:
     "Say of each record whether it is the header again: files put one behind the other."
     again = pc.equal(table[0], raw[0])
     for place in range(1, len(raw)):
@@ -883,7 +930,10 @@ def is_header(table: pa.Table, raw: list[str]) -> pa.ChunkedArray:
     return again
 
 
-def keep_texts(source: Source, path: Path) -> Iterator[pa.Table]:
+def keep_texts(
+    source: Source,
+    path: Path,  # of the Parquet file to write
+) -> Iterator[pa.Table]:
     "Write the texts of a source to a file, and give them on, without spaces around them."
     with pq.ParquetWriter(path, pa.schema([(n, pa.string()) for n in source.names])) as writer:
         for table in source.read():
@@ -894,7 +944,7 @@ def keep_texts(source: Source, path: Path) -> Iterator[pa.Table]:
             yield table
 
 
-def read_kept(path: Path) -> Iterator[pa.Table]:
+def read_kept(path: Path) -> Iterator[pa.Table]:  # path: from keep_texts
     "Read a file of texts again, a batch at a time."
     with pq.ParquetFile(path) as file:
         for records in file.iter_batches(100_000):
@@ -903,9 +953,9 @@ def read_kept(path: Path) -> Iterator[pa.Table]:
 
 def read_table(
     source: Source,
-    path: Path,  # of the Parquet file to write; a file of texts beside it goes away again
+    path: Path,        # of the Parquet file to write; a file of texts beside it goes away again
     options: Options,
-    sha256: str = "",
+    sha256: str = "",  # of the original; empty for a query, a folder
 ) -> Table:
     "Read a table into typed Parquet; raises TableError where it cannot be, or the user has to say."
     spool = path.with_suffix(".texts")
@@ -956,8 +1006,8 @@ def read_table(
 
 def check_typed(
     values: pa.Array,  # (n,) of a batch
-    name: str,
-    before: int,  # rows in earlier batches
+    name: str,         # of the column
+    before: int,       # rows in earlier batches
 ) -> pa.Array:  # (n,)
     "Make NaN missing, as Parquet's other kinds have it; raises TableError for an infinite number."
     if not pa.types.is_floating(values.type):

@@ -243,8 +243,8 @@ def fit_estimator(
 
 
 def fit_network(
-    estimator: Pipeline,
-    matrix: np.ndarray,  # (n, n_features) float32
+    estimator: Pipeline,  # unfitted
+    matrix: np.ndarray,   # (n, n_features) float32
     amounts: np.ndarray,  # (n,)
 ) -> Pipeline:
     "Fit a network to amounts of mean 0 and spread 1; its last weights turn them back."
@@ -256,12 +256,12 @@ def fit_network(
 
 # %% ../nbs/04_train.ipynb #075744bd
 def train_and_hold_out(
-    name: str,
-    make: Callable,      # returns an unfitted estimator for features
-    rows: pd.DataFrame,  # (n_rows, n_columns), train rows
+    name: str,                   # of the estimator
+    make: Callable,              # returns an unfitted estimator for features
+    rows: pd.DataFrame,          # (n_rows, n_columns), train rows
     contract: Contract,
     seed: int,
-    parameters: dict[str, Any],
+    parameters: dict[str, Any],  # that are noted with the model
 ) -> Trained:
     "Score every fold by a model of the others, then fit one model on all rows."
     in_time, matrix, labels, features = encode_train(rows, contract)

@@ -184,7 +184,7 @@ class Passed:
         self.known[name] = [inputs, results]
         self.write()
 
-    def forget(self, name: str) -> None:
+    def forget(self, name: str) -> None:  # name: a test's or a notebook's
         "Forget that something has passed: it runs again."
         self.read()
         if self.known.pop(name, None):

@@ -56,7 +56,7 @@ class Part:
     sums: np.ndarray  # (n_days, len(SUMS)), of labelled rows
     bins: np.ndarray  # (n_days, n_bins, n_labels), labelled rows by score and label
 
-    def add(self, other: Self) -> Self:
+    def add(self, other: Self) -> Self:  # other: of the same day and bins
         "Add what else is counted of the same day."
         names = ("rows", "acted", "counts", "sums", "bins")
         return replace(self, **{name: getattr(self, name) + getattr(other, name) for name in names})
@@ -465,7 +465,12 @@ def name_metric(metric: str) -> str:
 RETRAIN = "Train again on newer labelled rows; the gate decides whether the result is better."
 
 
-def judge_decay(watched: Watched, periods: list[Part], rule: dict | None, watch: str) -> Finding:
+def judge_decay(
+    watched: Watched,
+    periods: list[Part],
+    rule: dict | None,  # the contract's life.decay
+    watch: str,         # day or week
+) -> Finding:
     "Judge whether the model has become worse, by the contract's rule."
     if rule is None:
         text = "the contract names no limit"

@@ -31,7 +31,7 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def open_aside(path: Path) -> Iterator[BinaryIO]:
+def open_aside(path: Path) -> Iterator[BinaryIO]:  # path: of the file to write
     "Open a file beside its place; it gets its name when all of it is on the disk, or goes away."
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
@@ -47,7 +47,7 @@ def open_aside(path: Path) -> Iterator[BinaryIO]:
     sync_folder(path.parent)
 
 
-def write_aside(path: Path, content: bytes) -> None:
+def write_aside(path: Path, content: bytes) -> None:  # path, content: of the file to write
     "Write a file beside its place, then move it there in one step; leave an equal one alone."
     if path.is_file() and path.read_bytes() == content:
         return

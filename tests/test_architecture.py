@@ -5,11 +5,14 @@ lessons and on each other in the order below; no lesson stands on them.
 """
 
 import ast
+import io
 import json
 import re
+import tokenize
 from pathlib import Path
 
 NBS = Path(__file__).resolve().parent.parent / "nbs"
+LIBRARY = NBS.parent / "mlprod"
 
 
 def read_lesson(path):
@@ -80,3 +83,56 @@ def test_the_apps_modules_import_only_each_other():
         if not other.startswith("mlprod.app.")
     ]
     assert not wrong, "\n".join(wrong)
+
+
+# What these hold is the same everywhere; `root` is the repository's folder, `seed` starts every
+# random draw, `options` are what a command line was parsed to.
+EVERYWHERE = {"root", "seed", "options"}
+
+
+def list_unexplained(tree, text, ours):
+    "The parameters of public functions that neither a comment, the docstring nor a class explains."
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    comments = {token.start[0] for token in tokens if token.type == tokenize.COMMENT}
+    found = []
+    for owner, function in list_public(tree):
+        makes = function.name == "__init__"
+        parts = function.args
+        named = [*parts.posonlyargs, *parts.args, *parts.kwonlyargs, parts.vararg, parts.kwarg]
+        named = [each for each in named if each and each.arg not in ("self", "cls")]
+        text = f"{ast.get_docstring(function)} {makes and ast.get_docstring(owner)}"
+        known = EVERYWHERE | set(re.findall(r"\w+", text))
+        one_line = len({each.lineno for each in named}) == 1  # has one comment for all of them
+        signature = set(range(function.lineno, function.body[0].lineno))
+        for each in named:
+            kind = set(re.findall(r"\w+", ast.unparse(each.annotation or ast.Tuple([]))))
+            lines = signature if one_line else {each.end_lineno}
+            if not (lines & comments or each.arg in known or kind & ours or each.arg[0] == "_"):
+                found.append(f"line {function.lineno}: {function.name}: {each.arg}")
+    return found
+
+
+def list_public(tree):
+    "Public functions and methods of a module, each with what it belongs to."
+    for owner in [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]:
+        if isinstance(owner, ast.Module) or owner.name[0] != "_":
+            for node in owner.body:
+                is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+                if is_function and (node.name == "__init__" or node.name[0] != "_"):
+                    yield owner, node
+
+
+def test_every_parameter_of_a_public_function_is_explained():
+    "By its comment, by the docstring that names it, or by the docstring of its class of ours."
+    texts = {path: path.read_text(encoding="utf-8") for path in LIBRARY.rglob("*.py")}
+    trees = {path: ast.parse(text) for path, text in texts.items() if path.name != "_modidx.py"}
+    nodes = [node for tree in trees.values() for node in tree.body]
+    ours = {
+        node.name for node in nodes if isinstance(node, ast.ClassDef) and ast.get_docstring(node)
+    }
+    missing = [
+        f"{path.relative_to(LIBRARY.parent)}, {each}"
+        for path, tree in sorted(trees.items())
+        for each in list_unexplained(tree, texts[path], ours)
+    ]
+    assert len(ours) > 100 and not missing, "\n".join(missing)

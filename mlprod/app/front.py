@@ -41,9 +41,9 @@ def is_plain(scope) -> bool:  # scope: the request, in RSGI's words
 
 # %% ../../nbs/09f_front.ipynb #50595538
 def make_environ(
-    scope,  # what RSGI knows about the request
-    body: bytes,
-    request_id: str,
+    scope,            # what RSGI knows about the request
+    body: bytes,      # all of it
+    request_id: str,  # from the client, or ours
 ) -> dict:
     "Describe a request as WSGI does (PEP 3333)."
     server, _, port = scope.server.rpartition(":")
@@ -167,7 +167,7 @@ class Front:
         await send(protocol, status, headers, content)
 
     async def run(self, threads: ThreadPoolExecutor | None, function: Callable, *arguments):
-        "Call a function in a thread, or here and now; raises an HTTP error where too many wait."
+        "Call function(*arguments) in threads, without any at once; raises an HTTP error when full."
         if threads is None:
             return function(*arguments)
         if self.waiting >= MOST_WAITING:

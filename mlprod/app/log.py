@@ -174,8 +174,8 @@ def drawn(id: str) -> bool:
 # %% ../../nbs/08_log.ipynb #5df57bc7
 def write_labels(
     log: sqlite3.Connection,
-    labels: list[tuple[str, str]],  # a prediction's id, and what really happened
-    clock: Callable[[], float] = time.time,
+    labels: list[tuple[str, str]],           # a prediction's id, and what really happened
+    clock: Callable[[], float] = time.time,  # seconds since 1970
 ) -> None:
     "Write labels, all or none; raises UnknownPrediction, or LabelConflict if another is there."
     sql = "update predictions set label = ?, labelled_at = ? where id = ? and label is null"
@@ -238,10 +238,10 @@ class Log:
     def write(
         self,
         artifact: Artifact,  # that answered
-        predictions: list,
-        rows: list,
-        n_bytes: int,  # of the request
-        shadow: list = (),  # predictions of a challenger, unseen
+        predictions: list,   # n, with ids
+        rows: list,          # n, of features.row
+        n_bytes: int,        # of the request
+        shadow: list = (),   # predictions of a challenger, unseen
     ) -> None:
         "Leave predictions to the thread; where too much waits they are lost, and counted."
         # decoded, a number of one digit takes 32 bytes: what waits is more than what was sent
@@ -255,7 +255,7 @@ class Log:
         self._lose([request])
 
     def label(self, project: str, labels: list[tuple[str, str]], tries: int = 3) -> None:
-        "Write labels, by the ids of predictions; raises LogError where that cannot be done."
+        "Write a project's labels, by predictions' ids, in some tries; raises LogError."
         try:
             with closing(self.open(project)) as log:
                 write_labels(log, labels, self.clock)

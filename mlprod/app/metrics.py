@@ -75,11 +75,11 @@ FAILED = Counter(
 
 
 def count_request(
-    request_id: str,
-    method: str,
-    route: str,  # one of the app's, or `other`
-    status: int,
-    seconds: float,  # from request to answer
+    request_id: str,  # for the line
+    method: str,      # of HTTP
+    route: str,       # one of the app's, or `other`
+    status: int,      # of HTTP
+    seconds: float,   # from request to answer
 ) -> None:
     "Count a request; write a line if it went wrong, and every time when the level is INFO."
     if has_room(os.getpid()):
@@ -106,7 +106,7 @@ def count_lost(rows: int) -> None:  # rows: how many
         LOST.inc(rows)
 
 
-def count_failed(error: Exception, request_id: str) -> None:
+def count_failed(error: Exception, request_id: str) -> None:  # error: for the line, with the id
     "Count a request that the challenger of an experiment could not score, and write a line."
     if has_room(os.getpid()):
         FAILED.inc()
@@ -138,7 +138,7 @@ class JsonLine(logging.Formatter):
     "Writes an event as one line of JSON, in which there is nothing that a client sent."
 
     def format(self, record: logging.LogRecord) -> str:
-        "Write when, how grave, what, and the fields that came with it."
+        "Write when, how grave, what, and the fields that came with the record."
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {"time": moment, "level": record.levelname.lower(), "event": record.getMessage()}
         line |= getattr(record, "fields", {})

@@ -111,7 +111,7 @@ class Artifact:
         return scores[places]
 
     def score_alike(self, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        "Score equal rows once: the scores, and for each of n rows the place of its own."
+        "Score equal rows of a matrix once: scores, and for each of n rows the place of its own."
         order = sort_alike(matrix)
         bits = matrix.view(np.uint32)[order]  # NaN is equal to itself
         new = np.arange(len(bits)) == 0
@@ -234,7 +234,7 @@ def assign(name: str, unit: str, share: float) -> bool:  # name: of the experime
 
 
 def write_number(value: float) -> str:
-    "Write a number as the shortest text that reads back as the same one."
+    "Write a number as the shortest text that reads back as the same value."
     return repr(value + 0.0).removesuffix(".0")  # -0.0 becomes 0
 
 

@@ -43,7 +43,7 @@ RULES = (  # a pattern in SQLite's SQL, and what PostgreSQL calls it
 
 @cache
 def translate(sql: str) -> str:
-    "Write for PostgreSQL what is written for SQLite."
+    "Write for PostgreSQL what sql says to SQLite."
     for pattern, replacement in RULES:
         sql = re.sub(pattern, replacement, sql)
     return sql
@@ -56,7 +56,7 @@ class Refused(LogError):
 
 # %% ../../nbs/08c_postgres.ipynb #pg000012
 def explain(error: psycopg.Error) -> LogError:
-    "Say in one line what is wrong with the database, and whether waiting may help."
+    "Say of an error in one line what is wrong with the database, and whether waiting may help."
     line = str(error).strip().partition("\n")[0] or type(error).__name__
     text = f"the log's database: {line.rpartition('failed: ')[2]}"
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | psycopg.InternalError):
@@ -73,7 +73,7 @@ select pg_advisory_xact_lock(20130701)"""
 class Connection:
     "A PostgreSQL database that takes what the log says to SQLite; raises LogError."
 
-    def __init__(self, url: str):
+    def __init__(self, url: str):  # url: postgresql://…
         self._connection = None
         self._connection = self._run(
             lambda: psycopg.connect(url, autocommit=True, connect_timeout=CONNECTING)
@@ -99,11 +99,11 @@ class Connection:
                 same.shutdown(socket.SHUT_RDWR)
 
     def execute(self, sql: str, values: Sequence = ()) -> psycopg.Cursor:
-        "Execute a statement."
+        "Execute sql, with values in the places of its question marks."
         return self._run(lambda: self._connection.execute(translate(sql), values or None))
 
     def executemany(self, sql: str, lines: list[tuple]) -> None:
-        "Insert lines, `insert into TABLE values (?, …, null)`, by COPY: six times as fast."
+        "Insert lines by COPY, six times as fast; sql: `insert into TABLE values (?, …, null)`."
         nulls = [None] * sql.count("null")
 
         def copy():
@@ -152,7 +152,12 @@ def open_postgres(url: str, project: str) -> Connection:  # url: postgresql://�
 class PostgresLog(Log):
     "Writes predictions to a log that other replicas write, too."
 
-    def __init__(self, url: str, most_bytes: int = 100 * 2**30, **settings):
+    def __init__(
+        self,
+        url: str,                       # postgresql://…
+        most_bytes: int = 100 * 2**30,  # see Log
+        **settings,                     # of Log
+    ):
         check_url(url)
         super().__init__(url, most_bytes=most_bytes, **settings)
 

@@ -43,7 +43,7 @@ class Column:
     zone: ZoneInfo | None = None  # of a moment: where its hour and its weekday are read
 
 # %% ../../nbs/02a_rows.ipynb #dbfdd601
-def holds_numbers(values: Iterable[str]) -> bool:
+def holds_numbers(values: Iterable[str]) -> bool:  # values: of a category
     "Say whether some categories are whole numbers or booleans, written as text."
     return any(text.lstrip("-").isdecimal() or text in ("true", "false") for text in values)
 
@@ -87,7 +87,7 @@ class Features:
 
 
 def split_feature(feature: str, columns: Iterable[str]) -> tuple[str, str]:
-    "Find the column that a feature is read from, and the part of a moment, or an empty text."
+    "Find which of the columns a feature is read from, and the part of a moment, or an empty text."
     return (feature, "") if feature in columns else tuple(feature.rsplit(".", 1))
 
 # %% ../../nbs/02a_rows.ipynb #87a4f896
@@ -139,7 +139,7 @@ def show(value: Any) -> str:
 
 # %% ../../nbs/02a_rows.ipynb #f09068f6
 def read_moment(text: str, zone: ZoneInfo) -> datetime:
-    "Read a moment, without offset as local time; raises ValueError for one that clocks leave out."
+    "Read a text as a moment, in a zone if it has no offset; ValueError where clocks leave it out."
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)

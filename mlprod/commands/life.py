@@ -45,13 +45,16 @@ def find_log(options: argparse.Namespace) -> str | None:  # None: log.sqlite, be
     return options.log or os.environ.get("MLPROD_LOG_URL")
 
 
-def show_step(text: str) -> None:
+def show_step(text: str) -> None:  # text: one line
     "Say what is being done, on a terminal, each line over the last."
     if sys.stderr.isatty():
         print(f"{text:<78}", end="\r", file=sys.stderr, flush=True)
 
 # %% ../../nbs/workshop/commands_life.ipynb #c11f0007
-def follow_pointer(folder: Path, app: Path) -> None:
+def follow_pointer(
+    folder: Path,  # artifacts/<project>
+    app: Path,     # of the generated app
+) -> None:
     "Give the app the version in service, and say so; a running one follows within a second."
     from mlprod.service import read_pointer
 

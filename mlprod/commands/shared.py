@@ -48,7 +48,7 @@ def choose_contract(options: argparse.Namespace, root: Path) -> Path:  # root: t
     return Path(options.contract) if options.contract else default_contract(root)
 
 # %% ../../nbs/workshop/commands_shared.ipynb #5708f37e
-def positive(text: str) -> float:
+def positive(text: str) -> float:  # text: of the command line
     "Read a number of seconds, or of something else."
     try:
         number = float(text)
@@ -59,14 +59,17 @@ def positive(text: str) -> float:
     return number
 
 
-def count(text: str) -> int:
+def count(text: str) -> int:  # text: of the command line
     "Read how many there are to be."
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"expected a whole number above 0; got '{text}'")
     return int(text)
 
 
-def option(*names: str, **settings) -> tuple[tuple[str, ...], dict]:
+def option(
+    *names: str,  # such as --port
+    **settings,   # of add_argument, such as help
+) -> tuple[tuple[str, ...], dict]:
     "Note what argparse's add_argument is to be called with."
     return names, settings
 

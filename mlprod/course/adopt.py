@@ -63,8 +63,8 @@ def copy_repository(root: Path) -> Iterator[Path]:  # root: of the one that is c
 
 
 def start_python(
-    copy: Path,  # the working directory, whose library is used
-    *arguments: str,
+    copy: Path,       # the working directory, whose library is used
+    *arguments: str,  # after python
 ) -> subprocess.Popen:
     "Start Python in a copy of the repository; what it prints goes to `output`, a temporary file."
     output = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
@@ -77,7 +77,7 @@ def start_python(
     return process
 
 
-def name_reason(text: str) -> str:
+def name_reason(text: str) -> str:  # text: its whole output
     "What a program printed about its failure: pytest's errors and failed tests, or its last lines."
     lines = [line.rstrip() for line in re.sub(r"\x1b\[\d*m", "", text).splitlines() if line.strip()]
     told = [line for line in lines if line.startswith(("FAILED", "ERROR", "E  "))]
@@ -111,8 +111,8 @@ def find_tests(
 
 
 def test_copy(
-    copy: Path,
-    name: str,  # of the lesson
+    copy: Path,    # of the repository
+    name: str,     # of the lesson
     show: TextIO,  # where progress goes
 ) -> None:
     "Export, generate, lint and test a lesson's code; raises CourseError for the first failure."
@@ -136,9 +136,9 @@ def test_copy(
 
 
 def run_stage(
-    copy: Path,
+    copy: Path,                   # of the repository
     stage: dict[str, list[str]],  # what has to hold → Python's arguments
-    show: TextIO,
+    show: TextIO,                 # where progress goes
 ) -> None:
     "Run programs side by side; raises CourseError with the whole reason of the first that fails."
     began = time.monotonic()
@@ -162,7 +162,7 @@ def run_stage(
             process.output.close()
 
 
-def end_group(process: subprocess.Popen) -> None:
+def end_group(process: subprocess.Popen) -> None:  # process: from start_python
     "End a program and whatever it started."
     if hasattr(os, "killpg"):
         with suppress(ProcessLookupError):
@@ -172,7 +172,7 @@ def end_group(process: subprocess.Popen) -> None:
     process.wait()
 
 
-def format_code(source: str) -> str:
+def format_code(source: str) -> str:  # source: of a cell
     "Format code that breaks the library's style; other code stays as it was written."
     checked = call_ruff(source, "check", "--quiet", "--select=E,W")
     if checked.returncode == 0:
@@ -181,7 +181,10 @@ def format_code(source: str) -> str:
     return source if formatted.returncode else formatted.stdout.rstrip("\n")
 
 
-def call_ruff(source: str, *words: str) -> subprocess.CompletedProcess:
+def call_ruff(
+    source: str,  # of a cell
+    *words: str,  # a command of ruff's, such as format, and its options
+) -> subprocess.CompletedProcess:
     "Hand code to ruff, with the repository's rules."
     return subprocess.run(
         [sys.executable, "-m", "ruff", *words, "--stdin-filename", "answer.py", "-"],
@@ -221,7 +224,7 @@ def bring_back(
 
 def adopt_lesson(
     root: Path,
-    name: str,
+    name: str,                  # of the lesson
     show: TextIO = sys.stdout,  # where progress goes
 ) -> list[str]:  # the files that changed
     "Put the learner's functions into the lesson, the library and the app, if every test agrees."
@@ -255,7 +258,7 @@ def adopt_lesson(
 
 def undo_adoption(
     root: Path,
-    name: str,
+    name: str,  # of the lesson
 ) -> list[str]:  # the files that changed
     "Put the lesson's own functions back; the lesson as it is now is kept in `work/adopted/`."
     kept = root / "work" / "adopted" / f"{name}.ipynb"

@@ -50,7 +50,12 @@ SILENCE.propagate = False
 class QuietClient(NotebookClient):
     "Keeps nothing of what a cell prints or shows, however much that is; only errors count."
 
-    def process_message(self, msg: dict, cell: nbformat.NotebookNode, cell_index: int) -> Any:
+    def process_message(
+        self,
+        msg: dict,                    # of the kernel, in Jupyter's protocol
+        cell: nbformat.NotebookNode,  # that runs
+        cell_index: int,              # its place in the notebook
+    ) -> Any:
         "Handle one message of the kernel."
         if msg["msg_type"] in ("stream", "display_data", "execute_result"):
             return None
@@ -106,7 +111,7 @@ globals().update(__saved)"""
             raise KernelGone(name_death(self.manager.provisioner.process.poll())) from None
         return next((out for out in cell.outputs if out.output_type == "error"), None)
 
-    def close(self, hurry: bool = False) -> None:
+    def close(self, hurry: bool = False) -> None:  # hurry: after Ctrl-C, wait for nothing
         "End the kernel at once."
         run_sync(self.manager.close)(now=True, hurry=hurry)
 
@@ -131,7 +136,7 @@ class Bench:
         self.kernel = Kernel(self.folder, self.limits.memory)
         self.kernel.run(Kernel.SAVE)
 
-    def close(self, hurry: bool = False) -> None:
+    def close(self, hurry: bool = False) -> None:  # hurry: after Ctrl-C, wait for nothing
         "End the kernel at once."
         self.kernel.close(hurry)
 
@@ -271,7 +276,11 @@ def check_answers(
 class Follower:
     "Listens to a kernel, and says what checks say."
 
-    def __init__(self, shell: Any, lesson: Lesson | None):
+    def __init__(
+        self,
+        shell: Any,             # IPython's
+        lesson: Lesson | None,  # None: the notebook belongs to none
+    ):
         self.shell, self.source = shell, ""
         self.library, self.held, self.blanks = stamp_library(), set(), {}
         self.number = lesson.number if lesson else ""
@@ -281,11 +290,11 @@ class Follower:
             for check in exercise.checks
         }
 
-    def begin(self, info: Any) -> None:
+    def begin(self, info: Any) -> None:  # info: IPython's, with the cell's source
         "A cell is about to run."
         self.source = info.raw_cell
 
-    def end(self, result: Any) -> None:
+    def end(self, result: Any) -> None:  # result: IPython's, of the cell
         "A cell has run."
         name = name_check(new_cell(self.source))
         if result.success:
@@ -295,7 +304,7 @@ class Follower:
                 self.held.add(name)
                 self.praise(name)
 
-    def praise(self, name: str) -> None:
+    def praise(self, name: str) -> None:  # name: of a check that has just passed
         "Say when all checks of an exercise have passed."
         exercise = self.exercises.get(name)
         if exercise and self.held >= set(map(name_check, exercise.checks)):
@@ -303,7 +312,7 @@ class Follower:
             print(f"Exercise {exercise.number} holds; `{command}` in a terminal counts it.")
 
     def explain(self, shell: Any, kind: type, error: Exception, trace: Any, **_: Any) -> None:
-        "A cell has failed."
+        "A cell has failed; shell, kind, error and trace are IPython's."
         name = name_check(new_cell(self.source))
         if name:
             lines = [f"not yet: {name}", f"  {self.name_cause(name, error)}"]
@@ -319,7 +328,7 @@ class Follower:
         else:
             shell.showtraceback((kind, error, trace), running_compiled_code=True)
 
-    def name_cause(self, name: str, error: Exception) -> str:
+    def name_cause(self, name: str, error: Exception) -> str:  # name: of the check
         "Say in one line why a check failed."
         exercise = self.exercises.get(name)
         names = find_names(exercise.answer.source) if exercise else set()

@@ -94,7 +94,10 @@ def mark_for_nbgrader(lesson: Lesson) -> Node:
     return notebook
 
 
-def describe_cell(name: str, **what: bool) -> dict:
+def describe_cell(
+    name: str,     # unique in its notebook
+    **what: bool,  # roles that it has: grade, solution, locked, task
+) -> dict:
     "nbgrader's description of a cell, in the third version of its form."
     roles = {"grade": False, "solution": False, "locked": False, "task": False} | what
     return {"schema_version": 3, "cell_type": "code", "grade_id": name, **roles}
@@ -225,8 +228,8 @@ def safe_cell(value: object) -> object:
 # %% ../../nbs/workshop/classroom.ipynb #20b8ebb7
 def new_lesson(
     root: Path,
-    name: str,  # such as 11_monitor: a number that is free, and the module's name
-    title: str,
+    name: str,   # such as 11_monitor: a number that is free, and the module's name
+    title: str,  # in its heading
 ) -> list[Path]:  # the files written
     "Write the skeleton of a lesson and its wrong answers."
     form = re.fullmatch(r"(\d\d[a-z]?)_([a-z][a-z0-9_]*)", name)
@@ -247,12 +250,15 @@ def new_lesson(
     return paths
 
 
-def read_skeleton(name: str) -> str:
+def read_skeleton(name: str) -> str:  # name: of the file
     "Read a file of the skeleton."
     return (resources.files("mlprod") / "files" / "lesson" / name).read_text(encoding="utf-8")
 
 
-def fill_words(text: str, words: dict[str, str]) -> str:
+def fill_words(
+    text: str,              # of a file of the skeleton
+    words: dict[str, str],  # by the place that each takes
+) -> str:
     "Put words in their places."
     for place, word in words.items():
         text = text.replace(place, word)

@@ -64,7 +64,7 @@ class Lesson:
         return self.name.partition("_")[0]
 
 # %% ../../nbs/workshop/exercises.ipynb #53bb1aa7
-def has_directive(cell: Node, name: str) -> bool:
+def has_directive(cell: Node, name: str) -> bool:  # name: such as export
     "Whether a code cell carries a directive."
     return cell.cell_type == "code" and bool(
         re.search(rf"^#\|\s*{name}\s*$", cell.source, re.MULTILINE)
@@ -186,7 +186,7 @@ def blank_answer(
     return "\n".join(lines)
 
 
-def find_blanks(tree: ast.AST) -> list[Any]:
+def find_blanks(tree: ast.AST) -> list[Any]:  # tree: of an answer's cell
     "The nodes to take out: values of assignments, and one node that spans each function's body."
     blanks: list[Any] = []
     for node in tree.body:
@@ -289,7 +289,7 @@ class Statement:
     anew: bool  # whether what a name was before does not matter any more
 
 
-def parse_code(source: str) -> ast.Module:
+def parse_code(source: str) -> ast.Module:  # source: of a cell
     "Parse a cell; lines that only IPython understands are left out, and line numbers stay."
     try:
         return ast.parse(source)
@@ -300,7 +300,7 @@ def parse_code(source: str) -> ast.Module:
         return ast.parse(plain)
 
 
-def read_statements(source: str) -> list[Statement]:
+def read_statements(source: str) -> list[Statement]:  # source: of a cell
     "Read the names of each statement of a cell; of broken code, those that it seems to define."
     try:
         return [read_statement(node) for node in parse_code(source).body]
@@ -309,7 +309,7 @@ def read_statements(source: str) -> list[Statement]:
         return [Statement(set(seen), set(), set(), True)]
 
 
-def read_statement(node: ast.stmt) -> Statement:
+def read_statement(node: ast.stmt) -> Statement:  # node: from ast.parse
     "Read the names of one statement."
     scopes = [symtable.symtable(ast.unparse(node), "answer", "exec")]
     top = scopes[0].get_symbols()
@@ -331,7 +331,7 @@ ANEW = (
 )  # fmt: skip
 
 
-def root_name(node: ast.AST) -> str:
+def root_name(node: ast.AST) -> str:  # node: of an expression
     "The name that an expression such as `a.b[0].append(1)` begins with."
     while isinstance(node, ROOTED):
         node = node.func if isinstance(node, ast.Call) else node.value
@@ -399,7 +399,7 @@ def is_untouched(answer: str) -> bool:
     return bool(blanks) and all(blanks)
 
 # %% ../../nbs/workshop/exercises.ipynb #3e0a71b5
-def find_names(source: str) -> set[str]:
+def find_names(source: str) -> set[str]:  # source: of a cell
     "The names that a cell defines: functions, classes, values."
     return set().union(*(statement.binds for statement in read_statements(source)))
 
@@ -442,9 +442,9 @@ def find_answers(
 
 def list_pieces(
     lesson: Lesson,
-    ours: list[Node],
-    theirs: list[Node],
-    pairs: dict[int, int],
+    ours: list[Node],       # cells of the lesson's notebook
+    theirs: list[Node],     # cells of the learner's
+    pairs: dict[int, int],  # place in theirs → place in ours
 ) -> list[Piece | None]:  # one for each of their cells; None where the lesson's own cell counts
     "Say of each code cell of a learner's notebook whose it is."
     answers = {e.answer.id for e in lesson.exercises}
@@ -460,9 +460,9 @@ def list_pieces(
 
 def list_changes(
     lesson: Lesson,
-    ours: list[Node],
-    theirs: list[Node],
-    places: dict[int, int],
+    ours: list[Node],        # cells of the lesson's notebook
+    theirs: list[Node],      # cells of the learner's
+    places: dict[int, int],  # place in ours → place in theirs
 ) -> list[str]:
     "Name the checks and given cells that a learner has changed."
     answers = {e.answer.id for e in lesson.exercises}

@@ -118,8 +118,8 @@ def end_with_parent() -> None:
 
 
 def end_app(
-    process: subprocess.Popen,
-    seconds: float = 15,  # for the requests in flight
+    process: subprocess.Popen,  # of the app's server
+    seconds: float = 15,        # for the requests in flight
 ) -> None:
     "Ask an app to end, and end it if it does not."
     process.terminate()
@@ -181,7 +181,9 @@ def describe_course_tile() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def describe_entry(title: str, icon: str) -> dict[str, str]:
+def describe_entry(
+    title: str, icon: str,  # icon: name of a file among the package's
+) -> dict[str, str]:
     "Describe how a tile looks in the launcher."
     path = LIBRARY / "files" / "lab" / "static" / icon
     # Elsewhere than among the notebooks, JupyterLab shows no icon.
@@ -204,10 +206,10 @@ def describe_lessons(
 
 
 def make_course_app(
-    root: Path,  # the repository
-    list_progress: Callable[[Path], list[Any]],
-    start_lesson: Callable[[Path, str], Any],
-    place: str = ".",  # of the repository, seen from JupyterLab's root
+    root: Path,                                  # the repository
+    list_progress: Callable[[Path], list[Any]],  # of course.lessons; of the root
+    start_lesson: Callable[[Path, str], Any],    # of course.lessons; of root and name
+    place: str = ".",                            # of the repository, seen from JupyterLab's root
 ) -> Flask:
     "Make the app that shows how far one is."
     app = Flask(__name__, root_path=str(LIBRARY / "files" / "lab"))

@@ -81,7 +81,7 @@ def find_lesson(
 
 
 def nearest_lesson(
-    word: str,
+    word: str,                # what was typed
     lessons: dict[str, str],  # number → name
 ) -> str:  # its number and name
     "The lesson that is nearest: by number if it is one, else by spelling."
@@ -116,7 +116,7 @@ def read_progress(root: Path) -> dict[str, dict[str, dict[str, Any]]]:  # lesson
 
 def is_nested(
     value: Any,
-    levels: int,
+    levels: int,  # of objects below it
 ) -> bool:
     "Whether a value is an object of objects, to some depth."
     return isinstance(value, dict) and (
@@ -217,7 +217,7 @@ def own_lesson(root: Path, name: str) -> Lesson:  # name: its file's, as 04_trai
 
 def start_lesson(
     root: Path,
-    name: str,
+    name: str,            # of the lesson
     again: bool = False,  # begin anew; what is there is kept under another name
 ) -> tuple[Path, Path | None]:  # the learner's notebook, and the copy of an earlier one
     "Write the learner's notebook of a lesson."
@@ -304,10 +304,10 @@ def choose_exercises(lesson: Lesson, number: int | None) -> list[Exercise]:  # n
 
 def check_lesson(
     root: Path,
-    name: str,
+    name: str,                  # of the lesson
     number: int | None = None,  # of one exercise; None: all of them
     limits: Limits = Limits(),
-    bench: Any = None,  # one that is warm; it is used up, with its own limits
+    bench: Any = None,          # one that is warm; it is used up, with its own limits
 ) -> Outcome:
     "Find out what a learner's answers are worth, and note it."
     lesson, path = own_lesson(root, name), work_file(root, name)
@@ -368,11 +368,11 @@ def advise(outcome: Outcome) -> list[str]:
 # %% ../../nbs/workshop/lessons.ipynb #d2de1856
 def watch_lesson(
     root: Path,
-    name: str,
-    number: int | None = None,
+    name: str,                  # of the lesson
+    number: int | None = None,  # of one exercise; None: all of them
     limits: Limits = Limits(),
-    show: TextIO = sys.stdout,
-    times: int | None = None,  # how often to look; None: until stopped
+    show: TextIO = sys.stdout,  # where verdicts go
+    times: int | None = None,   # how often to look; None: until stopped
 ) -> None:
     "Check a lesson now and after each save."
     from mlprod.course.checks import Bench
@@ -417,7 +417,7 @@ def next_hint(root: Path, name: str, number: int) -> str:  # number: the exercis
 
 def show_solution(
     root: Path,
-    name: str,
+    name: str,                  # of the lesson
     number: int | None = None,  # of one exercise; None: all of them
 ) -> str:
     "The difference between the learner's answers and ours, after a try or when asked twice."
