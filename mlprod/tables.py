@@ -528,7 +528,8 @@ def open_sql(
     try:
         import sqlalchemy
 
-        engine = sqlalchemy.create_engine(re.sub("^postgresql:", "postgresql+psycopg:", url))
+        url = re.sub("^postgresql:", "postgresql+psycopg:", url)
+        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
     except ImportError:
         wanted = 'expected the database\'s driver (pip install "mlprod[sql]")'
         raise TableError(f"{where}: {wanted}") from None
@@ -538,12 +539,12 @@ def open_sql(
         try:
             with engine.connect() as link:
                 link = link.execution_options(stream_results=True, yield_per=ROWS, **read_only)
-                answer = link.exec_driver_sql(query)
-                yield list(answer.keys())
-                yield from answer
+                with link.execute(sqlalchemy.text(query.replace(":", r"\:"))) as answer:
+                    yield list(answer.keys())
+                    yield from answer
         except sqlalchemy.exc.SQLAlchemyError as error:  # the address holds a password
-            reason = str(getattr(error, "orig", None) or "no rows come back")
-            text = f"expected a query that gives rows; the database says {show(reason)}"
+            reason = str(getattr(error, "orig", None) or "no rows come back").partition("\n")[0]
+            text = f"expected a query that gives rows; the database says {reason[:200]}"
             raise TableError(f"--query: {text}") from None
 
     with closing(rows()) as answer:
