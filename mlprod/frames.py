@@ -9,6 +9,7 @@ __all__ = ['BLANKS', 'NUMBER', 'DAY', 'TIME', 'OFFSET', 'to_json_values', 'to_js
 
 # %% ../nbs/02b_frames.ipynb #f470a104
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from types import NoneType
 from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo
@@ -222,17 +223,17 @@ def list_warnings(
     column: Column,
 ) -> pa.Array | None:
     "List (n,) texts about unknown categories, null for known ones; None where all are known."
-    unknown = read == UNKNOWN
-    if column.kind != "category" or not unknown.any():
+    places = np.flatnonzero(read == UNKNOWN)
+    if column.kind != "category" or not len(places):
         return None
-    texts = [show(value) for value in values] if isinstance(values, list) else None
-    names = (values if texts is None else pa.array(texts)).filter(unknown).dictionary_encode()
-    shown = names.dictionary.to_pylist()
-    shown = map(show, to_json_values(names.dictionary)) if texts is None else shown
-    texts = pa.array([f"{column.name}: unknown category {name}" for name in shown])
-    places = np.zeros(len(read), "int32")
-    places[unknown] = names.indices.to_numpy()
-    return pa.DictionaryArray.from_arrays(pa.array(places, mask=~unknown), texts)
+
+    @lru_cache(maxsize=None, typed=True)  # 1 is not True
+    def warn(value: str | float) -> str:
+        return f"{column.name}: unknown category {show(value)}"
+
+    texts = np.full(len(read), None, object)
+    texts[places] = list(map(warn, take(values, places)))
+    return pa.array(texts, pa.string())
 
 
 def read_columns(
@@ -271,7 +272,7 @@ def encode_frame(
         raise RowsError(sorted(wrong + problems))
     unknown = []
     for name, texts in warnings.items():
-        shown = [text.removeprefix(f"{name}: ") for text in texts.dictionary.to_pylist()]
-        places = enumerate(texts.indices.to_pylist(), start=1)
-        unknown += [Problem(row, name, shown[i], "unknown") for row, i in places if i is not None]
+        for row, text in enumerate(texts.to_pylist(), start=1):
+            if text:
+                unknown.append(Problem(row, name, text.removeprefix(f"{name}: "), "unknown"))
     return make_matrix(read, features), unknown

@@ -425,8 +425,7 @@ def join_warnings(answers: Answers) -> pa.Array:
     "Write the warnings of each record as one text; null where there are none."
     if len(answers.warnings) < 2:
         return [*answers.warnings, pa.nulls(len(answers.record), pa.string())][0]
-    texts = [each.cast(pa.string()) for each in answers.warnings]
-    joined = pc.binary_join_element_wise(*texts, "; ", null_handling="skip")
+    joined = pc.binary_join_element_wise(*answers.warnings, "; ", null_handling="skip")
     return pc.if_else(pc.equal(joined, ""), None, joined)
 
 
