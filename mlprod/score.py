@@ -110,7 +110,7 @@ def make_batch(
     return Batch(numbers[good], kept, matrix, warnings, problems)
 
 
-def require_names(names: list[str], features: Features) -> None:
+def require_names(names: list[str], features: Features) -> None:  # names: of the table's columns
     "Raise ScoreError unless a table has the columns that a row of a request may have."
     problems = compare_names(names, features)
     if problems:
@@ -121,7 +121,7 @@ def require_names(names: list[str], features: Features) -> None:
         raise ScoreError(f"columns: {'; '.join(texts)}{way}")
 
 # %% ../nbs/15a_batch.ipynb #2520e466
-def number_texts(schema: pa.Schema) -> pa.Schema:
+def number_texts(schema: pa.Schema) -> pa.Schema:  # schema: of a table with plain texts
     "Let columns of text be dictionaries: each different text once, and its number in each row."
 
     def number(kind: pa.DataType) -> pa.DataType:
@@ -131,13 +131,20 @@ def number_texts(schema: pa.Schema) -> pa.Schema:
     return pa.schema([(field.name, number(field.type)) for field in schema])
 
 
-def encode_table(table: pa.Table, numbers: np.ndarray, features: Features) -> Batch:
+def encode_table(
+    table: pa.Table,
+    numbers: np.ndarray,  # (n,) of its rows in the input, from 1
+    features: Features,
+) -> Batch:
     "Encode rows that have types."
     columns = {name: table[name].combine_chunks() for name in features.columns}
     return make_batch(table, numbers, columns, features, [])
 
 
-def read_parquet(path: str, features: Features) -> tuple[pa.Schema, Iterator[Piece]]:
+def read_parquet(
+    path: str,  # of a file that exists
+    features: Features,
+) -> tuple[pa.Schema, Iterator[Piece]]:
     "Open a Parquet file; raises ScoreError for other columns."
     file = pq.ParquetFile(path)
     every, n_rows = file.schema_arrow.names, file.metadata.num_rows
@@ -182,7 +189,10 @@ def read_texts(
 UNCLOSED = "expected a quote that closes within its record, got separators and line breaks in it"
 
 
-def decode_texts(values: pa.Array, name: str) -> tuple[pa.Array, list[Problem]]:
+def decode_texts(
+    values: pa.Array,  # (n,) bytes
+    name: str,         # of the column
+) -> tuple[pa.Array, list[Problem]]:
     "Decode a column of bytes; what is not UTF-8 becomes an empty text, with a problem."
     try:
         return values.cast(pa.string()), []
@@ -197,7 +207,11 @@ def decode_texts(values: pa.Array, name: str) -> tuple[pa.Array, list[Problem]]:
     return pa.array(texts, pa.string()), problems
 
 
-def find_unclosed(texts: pa.Array, most: int, mark: str) -> int | None:
+def find_unclosed(
+    texts: pa.Array,  # (n,) of one column
+    most: int,        # separators that a whole record has
+    mark: str,        # what separates values
+) -> int | None:
     "Find the place of a text with line breaks and the separators of a whole record, or None."
     data = texts.buffers()[2]  # all values, one behind the other
     content = data.to_pybytes() if data else b""
@@ -246,7 +260,7 @@ def make_csv_batch(
     return batch._replace(problems=ragged + batch.problems)
 
 # %% ../nbs/15a_batch.ipynb #22066b80
-def way_out(path: str) -> str:
+def way_out(path: str) -> str:  # path: of a file that cannot be read
     "Name the command that makes a table which can be read out of many another file."
     return f"mlprod convert {Path(path).name} {Path(path).stem}-clean.parquet makes a clean copy"
 
@@ -270,7 +284,11 @@ def check_header(path: str, mark: str) -> None:  # mark: between values
         raise ScoreError(f"columns: {got} ({way_out(path)})")
 
 
-def read_csv(path: str, features: Features, mark: str) -> tuple[pa.Schema, Iterator[Piece]]:
+def read_csv(
+    path: str,  # of a file that exists
+    features: Features,
+    mark: str,  # what separates values
+) -> tuple[pa.Schema, Iterator[Piece]]:
     "Open a CSV file, every value as text; raises ScoreError for other columns."
     skipped = []
 
@@ -321,7 +339,11 @@ def list_columns(rows: list, features: Features) -> dict[str, pa.Array | list]:
     return columns
 
 
-def encode_lines(lines: list[bytes], numbers: np.ndarray, features: Features) -> Batch:
+def encode_lines(
+    lines: list[bytes],
+    numbers: np.ndarray,  # (n,) in the input, from 1
+    features: Features,
+) -> Batch:
     "Encode lines of NDJSON, and number what is wrong as the input does."
     rows, bad, problems = [], [], []
     try:
@@ -356,7 +378,10 @@ def split_lines(file: BinaryIO, live: bool) -> Iterator[list[bytes]]:
     yield [rest] if rest and not rest.isspace() else []
 
 
-def read_ndjson(path: str, live: bool) -> Iterator[Piece]:
+def read_ndjson(
+    path: str,   # of a file that exists, or - for standard input
+    live: bool,  # whether lines are passed on as they come
+) -> Iterator[Piece]:
     "Read a file of NDJSON, or standard input; raises ScoreError for a line that does not end."
     first, is_file = 1, path != "-"
     size = Path(path).stat().st_size if is_file else 0
@@ -427,7 +452,10 @@ def make_schema(features: Features) -> pa.Schema:
     return pa.schema(list(zip(names, types, strict=True)))
 
 
-def tabulate(lines: list[bytes], schema: pa.Schema) -> pa.Table:
+def tabulate(
+    lines: list[bytes],  # an object of JSON each
+    schema: pa.Schema,   # of the output's rows
+) -> pa.Table:
     "Make a table of NDJSON: the features' numbers as such, anything else as text."
     rows, columns = list(map(ANY.decode, lines)), []
     for name, kind in zip(schema.names, schema.types, strict=True):
@@ -439,13 +467,17 @@ def tabulate(lines: list[bytes], schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema)
 
 
-def shorten(values: pa.ChunkedArray) -> pa.ChunkedArray:
+def shorten(values: pa.ChunkedArray) -> pa.ChunkedArray:  # values: (n,) of a column
     "Write moments with nanoseconds, which Python's have not, as text; others stay as they are."
     kind = values.type
     return values.cast(pa.string()) if pa.types.is_timestamp(kind) and kind.unit == "ns" else values
 
 
-def to_lines(kept: pa.Table | list[bytes], answers: Answers, file: str = "") -> bytes:
+def to_lines(
+    kept: pa.Table | list[bytes],
+    answers: Answers,
+    file: str = "",  # that they come from; empty: not written
+) -> bytes:
     "Write rows and answers as NDJSON; what came as a line is left as it was."
     encode = msgspec.json.encode
     if isinstance(kept, pa.Table):
@@ -489,7 +521,10 @@ def pack(
     return sink.getvalue()
 
 
-def open_parquet(place: BinaryIO | pa.NativeFile, schema: pa.Schema) -> pq.ParquetWriter:
+def open_parquet(
+    place: BinaryIO | pa.NativeFile,  # to write to
+    schema: pa.Schema,                # of the tables, with plain texts
+) -> pq.ParquetWriter:
     "Open a file of Parquet for tables with numbered texts; whoever reads it gets plain ones."
     names = [name for name in schema.names if name != "record"]  # its numbers are all different
     options = {"compression": "zstd", "use_dictionary": names, "store_schema": False}
@@ -498,7 +533,10 @@ def open_parquet(place: BinaryIO | pa.NativeFile, schema: pa.Schema) -> pq.Parqu
     return writer
 
 
-def csv_options(kind: str, header: bool) -> arrow_csv.WriteOptions:
+def csv_options(
+    kind: str,     # CSV or TSV
+    header: bool,  # whether to write names first
+) -> arrow_csv.WriteOptions:
     "Choose the separator by the format."
     return arrow_csv.WriteOptions(include_header=header, delimiter="\t" if kind == "TSV" else ",")
 
@@ -573,7 +611,10 @@ def make_part(task: Task, piece: Piece) -> Part:
     return Part(content, write_problems(batch.problems, piece.label), counts, piece.share)
 
 
-def write_problems(problems: list[Problem], label: str = "") -> bytes:
+def write_problems(
+    problems: list[Problem],
+    label: str = "",  # the first value of each line; empty: none
+) -> bytes:
     "Write what is wrong with records as CSV, a line each."
     text = io.StringIO()
     front = [label] * bool(label)
@@ -599,7 +640,8 @@ def make_parts(
 
 # %% ../nbs/15a_batch.ipynb #88672a22
 def make_progress(
-    stream: TextIO, clock: Callable[[], float] = time.monotonic
+    stream: TextIO,                               # a terminal, else nothing is shown
+    clock: Callable[[], float] = time.monotonic,  # seconds
 ) -> Callable[[int, float], None]:
     "Make a function that shows records and the share read, on a terminal and not too often."
     began = shown = clock()

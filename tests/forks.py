@@ -69,10 +69,12 @@ def work(session: pytest.Session, files: list, places: int, sender: Connection) 
     "Run file after file, until all are taken."
     config = session.config
     capture = config.pluginmanager.getplugin("capturemanager")
-    capture.stop_global_capturing()  # into files that all would share
+    # Its files are everybody's, so others are opened; they stay, for functions that hold them.
+    _held, capture._global_capturing = capture._global_capturing, None
     capture.start_global_capturing()
+    writer = config.get_terminal_writer()  # what explains a failed assertion asks for its colours
     config.pluginmanager.unregister(name="terminalreporter")
-    config.pluginmanager.register(Sender(config, sender))
+    config.pluginmanager.register(Sender(config, sender, writer), "terminalreporter")
     try:
         for item, following in pairwise(chain(take(files, places), [None])):
             config.hook.pytest_runtest_protocol(item=item, nextitem=following)
@@ -89,8 +91,8 @@ def take(files: list, places: int) -> Iterator[pytest.Item]:
 class Sender:
     "The plugin of a process: sends each report to the first one."
 
-    def __init__(self, config: pytest.Config, sender: Connection):
-        self.config, self.sender = config, sender
+    def __init__(self, config: pytest.Config, sender: Connection, writer: object):
+        self.config, self.sender, self._tw = config, sender, writer
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         data = self.config.hook.pytest_report_to_serializable(config=self.config, report=report)

@@ -289,7 +289,8 @@ def test_a_line_that_failed_is_not_taken_for_one_that_passed(line):
 
 def test_make_test_leaves_out_the_lessons_that_passed(project):
     "One passes and one fails: the failing one is compared again; when none is left, nothing runs."
-    for name in ("tests/suite.py", "tests/kernels.py", "nbs/conftest.py", "pyproject.toml"):
+    names = [f"tests/{name}.py" for name in ("suite", "forks", "kernels")]
+    for name in (*names, "nbs/conftest.py", "pyproject.toml"):
         (project / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, project / name)
     shown = nbformat.v4.new_output("stream", text="1\n")
