@@ -506,9 +506,16 @@ def cut_blank_end(cells: tuple) -> tuple:
 def has_merged_rows(path: Path, above: int) -> bool:  # above: number of the header's row, from 1
     "Say whether cells below the header of a workbook are merged over several rows."
     with zipfile.ZipFile(path) as archive:
-        names = [name for name in archive.namelist() if re.match("xl/worksheets/[^/]*$", name)]
-        spans = [span for name in names for span in MERGED.findall(archive.read(name))]
-    return any(above < int(first) < int(last) for first, last in spans)
+        for name in archive.namelist():
+            if re.match("xl/worksheets/[^/]*$", name):
+                rest = b""
+                with archive.open(name) as file:
+                    while block := file.read(CHUNK):  # a sheet may be larger than the memory
+                        for first, last in MERGED.findall(rest + block):
+                            if above < int(first) < int(last):
+                                return True
+                        rest = block[-100:]
+    return False
 
 
 def open_sql(
