@@ -11,22 +11,20 @@ __all__ = ['BLANKS', 'NUMBER', 'DAY', 'TIME', 'OFFSET', 'to_json_values', 'to_js
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from types import NoneType
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-
-if TYPE_CHECKING:  # importing pandas takes longer than scoring a small table
-    import pandas as pd
 
 # %% ../nbs/02b_frames.ipynb #5f2cbccb
 from .app.rows import UNKNOWN, Column, Features, Problem, RowsError
 from .app.rows import ValueRefused, read_value, show, split_feature
 
 # %% ../nbs/02b_frames.ipynb #f837d397
-def to_json_values(values: "pd.Series | pa.Array") -> list:
+def to_json_values(values: pd.Series | pa.Array) -> list:
     "Write values as they would come out of JSON; a missing one is None."
     if isinstance(values, pa.Array):
         if pa.types.is_timestamp(values.type):  # Python's have no nanoseconds
@@ -39,7 +37,7 @@ def to_json_values(values: "pd.Series | pa.Array") -> list:
 
 
 def to_json_rows(
-    frame: "pd.DataFrame",  # (n_rows, n_columns)
+    frame: pd.DataFrame,  # (n_rows, n_columns)
     features: Features,
 ) -> list[dict]:
     "Write the rows of a DataFrame as a program would send them to the app."
@@ -47,7 +45,7 @@ def to_json_rows(
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 # %% ../nbs/02b_frames.ipynb #0f36e876
-def to_array(values: "pd.Series") -> pa.Array | list:
+def to_array(values: pd.Series) -> pa.Array | list:
     "Hold a Series as Arrow does; as a list of JSON's values where its type says nothing of them."
     if values.dtype != object:
         try:
@@ -260,7 +258,7 @@ def make_matrix(read: dict[str, np.ndarray], features: Features) -> np.ndarray:
 
 # %% ../nbs/02b_frames.ipynb #5db88b49
 def encode_frame(
-    frame: "pd.DataFrame",  # n rows
+    frame: pd.DataFrame,  # n rows
     features: Features,
 ) -> tuple[np.ndarray, list[Problem]]:  # (n, n_features) float32; unknown categories
     "Turn rows into the model's matrix; raises RowsError with every mistake, by row and column."

@@ -275,9 +275,14 @@ def write_recommendation(
     return TEMPLATES.get_template("recommendation.html").render(describe_case(facts))
 
 
-def tell_answer(facts: dict) -> tuple[Markup, Markup]:  # facts: as read_facts gives them
+def tell_answer(
+    facts: dict,       # as read_facts gives them
+    link: str = LINK,  # of a figure, as Figures takes it
+) -> tuple[Markup, Markup]:
     "Say what the model is worth, and whether that is more than chance, as the recommendation does."
-    said = TEMPLATES.get_template("recommendation.html").make_module(describe_case(facts))
+    said = TEMPLATES.get_template("recommendation.html").make_module(
+        describe_case(facts) | {"figures": Figures(facts, link)}
+    )
     return said.answer, said.advantage
 
 # %% ../nbs/16_story.ipynb #sto00033

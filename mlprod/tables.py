@@ -506,9 +506,16 @@ def cut_blank_end(cells: tuple) -> tuple:
 def has_merged_rows(path: Path, above: int) -> bool:  # above: number of the header's row, from 1
     "Say whether cells below the header of a workbook are merged over several rows."
     with zipfile.ZipFile(path) as archive:
-        names = [name for name in archive.namelist() if re.match("xl/worksheets/[^/]*$", name)]
-        spans = [span for name in names for span in MERGED.findall(archive.read(name))]
-    return any(above < int(first) < int(last) for first, last in spans)
+        for name in archive.namelist():
+            if re.match("xl/worksheets/[^/]*$", name):
+                rest = b""
+                with archive.open(name) as file:
+                    while block := file.read(CHUNK):  # a sheet may be larger than the memory
+                        for first, last in MERGED.findall(rest + block):
+                            if above < int(first) < int(last):
+                                return True
+                        rest = block[-100:]
+    return False
 
 
 def open_sql(
@@ -528,7 +535,8 @@ def open_sql(
     try:
         import sqlalchemy
 
-        engine = sqlalchemy.create_engine(re.sub("^postgresql:", "postgresql+psycopg:", url))
+        url = re.sub("^postgresql:", "postgresql+psycopg:", url)
+        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
     except ImportError:
         wanted = 'expected the database\'s driver (pip install "mlprod[sql]")'
         raise TableError(f"{where}: {wanted}") from None
@@ -538,12 +546,12 @@ def open_sql(
         try:
             with engine.connect() as link:
                 link = link.execution_options(stream_results=True, yield_per=ROWS, **read_only)
-                answer = link.exec_driver_sql(query)
-                yield list(answer.keys())
-                yield from answer
+                with link.execute(sqlalchemy.text(query.replace(":", r"\:"))) as answer:
+                    yield list(answer.keys())
+                    yield from answer
         except sqlalchemy.exc.SQLAlchemyError as error:  # the address holds a password
-            reason = str(getattr(error, "orig", None) or "no rows come back")
-            text = f"expected a query that gives rows; the database says {show(reason)}"
+            reason = str(getattr(error, "orig", None) or "no rows come back").partition("\n")[0]
+            text = f"expected a query that gives rows; the database says {reason[:200]}"
             raise TableError(f"--query: {text}") from None
 
     with closing(rows()) as answer:

@@ -9,7 +9,9 @@ compares many lessons forks them: tests/kernels.py.
 """
 
 import os
+import sys
 import tempfile
+from pathlib import Path
 
 import pytest
 from jupyter_client.provisioning import local_provisioner
@@ -25,7 +27,8 @@ os.environ.update(chosen)
 
 
 def pytest_configure(config):
-    if config.getoption("forks", None):  # tests/forks.py
+    if hasattr(config, "workerinput") and sys.platform.startswith("linux"):
+        sys.path.append(str(Path(__file__).parent.parent / "tests"))
         from kernels import launch_kernel
 
         local_provisioner.launch_kernel = launch_kernel

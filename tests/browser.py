@@ -1,5 +1,6 @@
 """One Chromium and one Firefox for all tests of a process, driven through their own protocols."""
 
+import atexit
 import base64
 import json
 import os
@@ -11,7 +12,6 @@ import time
 import urllib.request
 from functools import lru_cache
 from itertools import count
-from multiprocessing.util import Finalize
 from pathlib import Path
 
 import pytest
@@ -176,7 +176,7 @@ def start(*command):
         [part.replace("PROFILE", str(folder)) for part in command], start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=outside | {"HOME": str(folder)},
     )  # fmt: skip
-    Finalize(None, end_browser, (process, folder), exitpriority=0)
+    atexit.register(end_browser, process, folder)
     return process, folder
 
 

@@ -4,16 +4,15 @@ It imports and nothing else, so that a kernel finds no state: neither a module o
 of a model's. Elsewhere than on Linux, where a fork is not to be trusted, kernels start as ever.
 """
 
+import atexit
 import json
 import os
 import runpy
-import select
-import socket
 import subprocess
 import sys
+import threading
 from functools import cache
 from importlib import import_module
-from multiprocessing.util import Finalize
 
 HEAVY = """
 flask ipykernel.kernelapp matplotlib.pyplot mistune msgspec nbclient onnxruntime pandas
@@ -46,26 +45,24 @@ class Forked:
     wait = poll  # called after poll() has found the end
 
 
+LOCK = threading.Lock()  # notebooks may run side by side
+
+
 @cache
-def start_parent() -> tuple[bytes, subprocess.Popen]:
-    "Start the process that kernels are forked from, with the name of the socket where it is asked."
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind("")  # the system finds a name that is free
-        listener.listen(64)
-        number = listener.fileno()
-        command = [sys.executable, __file__, str(number)]
-        parent = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[number])
-        name = listener.getsockname()
-    Finalize(None, parent.communicate, exitpriority=0)  # it ends where its input ends
-    return name, parent
+def start_parent() -> subprocess.Popen:
+    "Start the process that kernels are forked from."
+    command = [sys.executable, __file__]
+    parent = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    atexit.register(parent.communicate)  # it ends where its input ends
+    return parent
 
 
 def ask(request: object) -> object:
     "Send a line to that process, and read its answer."
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(start_parent()[0])
-        connection.sendall(json.dumps(request).encode() + b"\n")
-        return json.loads(connection.makefile().readline())
+    with LOCK:
+        parent = start_parent()
+        print(json.dumps(request), file=parent.stdin, flush=True)
+        return json.loads(parent.stdout.readline())
 
 
 def launch_kernel(cmd: list[str], cwd: str, env: dict[str, str], **_: object) -> Forked:
@@ -73,31 +70,26 @@ def launch_kernel(cmd: list[str], cwd: str, env: dict[str, str], **_: object) ->
     return Forked(ask([cmd[3:], cwd, env]))
 
 
-def fork_kernels(listener: socket.socket) -> None:
+def fork_kernels() -> None:
     "Fork a kernel for each line with its options; for one with its number, say how it ended."
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     os.environ["JPY_PARENT_PID"] = str(os.getpid())  # both are read at import
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # as mlprod does
     sys.modules["debugpy"] = None  # a quarter of what is left of a start
     del sys.path[0]  # this folder
     for name in HEAVY:
         import_module(name)
     sys.modules["pandas"].set_option("display.max_columns", 20)  # what it is in a kernel
-    while sys.stdin not in select.select([sys.stdin, listener], [], [])[0]:
-        connection = listener.accept()[0]
-        with connection, connection.makefile("rw") as lines:
-            request = json.loads(lines.readline())
-            if isinstance(request, int):
-                number, status = os.waitpid(request, os.WNOHANG)
-                print(json.dumps(os.waitstatus_to_exitcode(status) if number else None), file=lines)
-            elif not os.fork():
-                os.setsid()
-                print(os.getpid(), file=lines)
-                break
-    else:
-        return
-    listener.close()
-    become_kernel(*request)
+    for line in sys.stdin:
+        request = json.loads(line)
+        if isinstance(request, int):
+            number, status = os.waitpid(request, os.WNOHANG)
+            answer = os.waitstatus_to_exitcode(status) if number else None
+            print(json.dumps(answer), flush=True)
+        elif not os.fork():
+            os.setsid()
+            print(os.getpid(), flush=True)
+            become_kernel(*request)
+            return
 
 
 def become_kernel(options: list[str], cwd: str, env: dict[str, str]) -> None:
@@ -113,4 +105,4 @@ def become_kernel(options: list[str], cwd: str, env: dict[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    fork_kernels(socket.socket(fileno=int(sys.argv[1])))
+    fork_kernels()

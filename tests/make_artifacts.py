@@ -1,8 +1,8 @@
 """Artifacts for tests: both projects, trained by the library on few rows."""
 
+import atexit
 import json
 import os
-import pickle
 import shutil
 import socket
 import subprocess
@@ -12,10 +12,9 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
-from functools import lru_cache, wraps
+from functools import lru_cache
 from pathlib import Path
 
-from mlprod.app.rows import Features, read_features
 from mlprod.contract import read_contract
 from mlprod.data import hash_file, read_rows, split_rows
 from mlprod.drift import make_reference
@@ -23,7 +22,7 @@ from mlprod.frames import encode_frame
 from mlprod.gate import judge_model
 from mlprod.package import save_artifact
 from mlprod.report import evaluate_model
-from mlprod.service import promote, try_lock
+from mlprod.service import promote
 from mlprod.train import train_baseline, train_model
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,49 +34,13 @@ FLIGHTS_APP = next(
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # for the loopback
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
-# One for all processes of a run, which are forked from the one that has imported this module.
 WORKSHOP = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+atexit.register(WORKSHOP.cleanup)
 
 
-class Pickler(pickle.Pickler):
-    "Names the project instead of its features, whose types are made when a contract is read."
-
-    def __init__(self, file, project):
-        super().__init__(file)
-        self.project = project
-
-    def reducer_override(self, value):
-        return (make_features, (self.project,)) if isinstance(value, Features) else NotImplemented
-
-
-def make_features(project):
-    contract = read_contract(ROOT / "data" / project / "contract.yaml")
-    return read_features(contract.model_dump(mode="json", by_alias=True))
-
-
-def once_a_run(function):
-    "Cache what a function makes of a project for all processes: one computes, the others wait."
-
-    @lru_cache
-    @wraps(function)
-    def cached(project, name):
-        path = Path(WORKSHOP.name, f"{function.__name__}-{project}-{name}")
-        with open(path.with_suffix(".lock"), "wb") as lock:
-            while not try_lock(lock):
-                time.sleep(0.02)
-            if not path.exists():
-                result = function(project, name)
-                with open(path, "wb") as file:
-                    Pickler(file, project).dump(result)
-                return result
-        return pickle.loads(path.read_bytes())
-
-    return cached
-
-
-@once_a_run
+@lru_cache
 def train_parts(project, name):
-    "Train a model and judge it, once a run; the model, its report, and both parts of rows."
+    "Train a model and judge it, once in a process; the model, its report, and both parts of rows."
     data = ROOT / "data" / project
     contract = read_contract(data / "contract.yaml")
     rows_file = data / (contract.data.sample or contract.data.rows)
@@ -87,9 +50,9 @@ def train_parts(project, name):
     return model, evaluate_model(model, baseline, test_rows, contract), train_rows, test_rows
 
 
-@once_a_run
+@lru_cache
 def train_artifact(project, name):
-    "Train a model and save it, once a run; the trained model, its rows and the artifact."
+    "Train a model and save it, once in a process; the trained model, its rows and the artifact."
     data = ROOT / "data" / project
     contract = read_contract(data / "contract.yaml")
     rows_file = data / (contract.data.sample or contract.data.rows)

@@ -1,5 +1,6 @@
 """A real PostgreSQL server for tests, where the machine has one."""
 
+import atexit
 import os
 import shutil
 import signal
@@ -9,7 +10,6 @@ import tempfile
 from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import count
-from multiprocessing.util import Finalize
 from pathlib import Path
 
 import pytest
@@ -108,7 +108,7 @@ class Server:
 def start_server():
     "The server of this process, started when it is first needed."
     server = Server()
-    Finalize(None, server.close, exitpriority=0)
+    atexit.register(server.close)
     return server
 
 

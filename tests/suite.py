@@ -99,19 +99,17 @@ def read_passed(junit: Path, lessons: list[Path]) -> list[Path]:
 
 def run_pytest(files: list[Path], lessons: dict[Path, str]) -> int:  # lessons: with their inputs
     "Lessons, each output compared with the stored one, and tests, in one pool: one may wait."
-    if sys.platform.startswith("linux"):
-        how = ["tests/forks.py", "--forks", str(WORKERS), "--nbval"]
-    else:  # outputs are those of Linux under the lock: the last bits of a float may differ
-        how = ["-m", "pytest", "-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder"]
-        how.append("--nbval-lax")
+    # Outputs are those of Linux under the lock; elsewhere the last bits of a float may differ.
+    strict = "--nbval" if sys.platform.startswith("linux") else "--nbval-lax"
     threads = os.environ.get("OMP_NUM_THREADS") or max(1, (os.cpu_count() or 1) // WORKERS)
     adopt_orphans()
     holder = tempfile.TemporaryDirectory()
     junit = Path(holder.name) / "junit.xml"
     status = run(
-        *how, "-q", "--nbval-cell-timeout", str(CELL_SECONDS),
+        "-m", "pytest", "-q", strict, "--nbval-cell-timeout", str(CELL_SECONDS),
         "--nbval-kernel-startup-timeout", "60", "--timeout", str(TEST_SECONDS),
-        f"--junitxml={junit}", *sorted([*files, *lessons], key=rank), OMP_NUM_THREADS=str(threads),
+        "-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder", f"--junitxml={junit}",
+        *sorted([*files, *lessons], key=rank), OMP_NUM_THREADS=str(threads),
     )  # fmt: skip
     if lessons and status in (0, 1):  # it came to its end
         record_passed(junit, lessons)

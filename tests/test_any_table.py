@@ -43,7 +43,7 @@ KINDS = {
     "penguins": lambda: Kind(pd.read_parquet(PENGUINS), "species"),
     "progression": lambda: Kind(projects.make_amounts(), "target"),
     "fraud": lambda: Kind(projects.make_rare(4000), "outcome", {"capacity": "0.02"}),
-    "wide": lambda: Kind(projects.make_wide(400, 150), "answer"),
+    "wide": lambda: Kind(projects.make_wide(400), "answer"),
     "samples": lambda: Kind(load_breast_cancer(as_frame=True).frame, "target"),
     "retouren": lambda: Kind(projects.make_local(), "Rückgabe", {"capacity": "0.1"}, GERMAN),
     "sales": lambda: Kind(projects.make_series(600), "sales"),
@@ -170,7 +170,7 @@ def test_the_app_takes_what_happened_and_is_watched(made):
 
 
 def test_every_column_is_on_a_small_page(made):
-    "Also of a hundred and fifty; no picture is without a description."
+    "Also of three hundred; no picture is without a description."
     assert [name for name in made.contract.columns if name not in made.page] == []
     assert len(made.page) < 600_000
     assert made.page.count("<img") == len(re.findall(r'<img[^>]*alt="[^"]+', made.page))
@@ -195,6 +195,6 @@ def test_what_is_special_about_a_table_is_seen(made):
         assert made.contract.split.by == "day" and "day.weekday" in made.contract.features
         assert "day.hour" not in made.contract.features, "it is always the same"
     elif made.name == "wide":
-        assert len(made.contract.features) == 149 and "x149" not in made.contract.features
+        assert len(made.contract.features) == 299 and "x299" not in made.contract.features
     elif made.name == "samples":
         assert all(spec.kind == "number" for name, spec in columns.items() if name != "target")

@@ -19,6 +19,7 @@ import pytest
 from mlprod.cli import describe_error
 from mlprod.contract import read_contract
 from mlprod.new import start_project
+from postgres import need_server
 
 UNSET = dict.fromkeys([
     "table", "project", "sql", "query", "positive", "rare", "task", "after", "timezone",
@@ -565,3 +566,24 @@ def test_a_query_is_a_table(tmp_path):
     assert made.folder.name == "t" and made.cut[0] == "day"
     read = pq.read_table(made.folder / "t.parquet")
     assert [str(kind) for kind in read.schema.types] == ["double", "timestamp[us]", "int64"]
+
+
+def test_a_query_of_postgresql_only_reads(tmp_path):
+    "Percent signs and colons are the query's own; what writes is refused, and nothing is written."
+    import psycopg
+
+    url = need_server().new_database()
+    with psycopg.connect(url) as link:
+        link.execute("create table t(a real, at timestamptz, y text)")
+        values = [
+            (n / 4, f"2024-01-{n % 28 + 1}T10:00Z", "no" if n % 3 else "yes") for n in range(40)
+        ]
+        link.cursor().executemany("insert into t values (%s, %s, %s)", values)
+    query = "select * from t where y like '%o%' or at::time = '10:00:00'"
+    made = new(tmp_path, sql=url, query=query, project="shop")
+    assert made.table.rows == 40 and made.cut[0] == "at"
+    for words in ("insert into t values (1) returning y", "drop table t", "selct 1 as y"):
+        options = {"sql": url, "query": words, "project": "other"}
+        check_refused(tmp_path, "database says", lambda options=options: new(tmp_path, **options))
+    with psycopg.connect(url) as link:
+        assert link.execute("select count(*) from t").fetchone() == (40,)

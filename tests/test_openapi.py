@@ -208,7 +208,7 @@ def test_schemathesis_finds_nothing(served):
     if not os.path.exists(program):
         pytest.skip("schemathesis is not installed")
     address, api = served
-    many = "50" if "departs_at" in api["components"]["schemas"]["Row"]["properties"] else "10"
+    many = "100" if "departs_at" in api["components"]["schemas"]["Row"]["properties"] else "10"
     options = ["--checks", "all", "--max-examples", many, "--continue-on-failure", "--seed", "1"]
     # Without a database the requests are those of a fresh clone, and as many. With one, half of the
     # time goes into simplifying requests that were answered well.

@@ -23,7 +23,7 @@ def clone(tmp_path_factory):
     root = tmp_path_factory.mktemp("clone") / "repository"
     root.mkdir()
     skip = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "flights-20*.parquet")
-    for name in ("nbs", "mlprod", "app", "data"):
+    for name in ("nbs", "mlprod", "app", "data", "benchmarks"):
         shutil.copytree(ROOT / name, root / name, ignore=skip)
     for name in ("settings.ini", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE"):
         shutil.copy(ROOT / name, root)

@@ -507,15 +507,6 @@ def test_a_reader_that_has_enough_ends_the_command_quietly(tmp_path):
         assert process.wait(30) == -signal.SIGPIPE and process.stderr.read() == b""
 
 
-def test_a_file_is_scored_without_pandas(tmp_path):
-    "Importing it would take longer than scoring this table does."
-    code = "import sys, mlprod.cli; mlprod.cli.main(sys.argv[1:]); print('pandas' in sys.modules)"
-    source = str(ROOT / "data" / "flights" / "sample.parquet")
-    words = ["score", source, str(tmp_path / "out.csv"), "--artifacts", str(ARTIFACTS)]
-    out = subprocess.check_output([sys.executable, "-c", code, *words], cwd=ROOT, text=True)
-    assert out.splitlines()[-1] == "False"
-
-
 def test_a_project_is_named_by_its_contract(tmp_path):
     "Its artifact is found, in a process of its own, as the command is called."
     for name in ("settings.ini", "nbs", "data"):

@@ -319,7 +319,7 @@ def test_a_process_that_a_test_leaves_fails_the_tests(project, leaves):
     (project.root / "tests" / "test_nothing.py").touch()
     sleep = [sys.executable, "-c", "import time; time.sleep(100)"]
     start = f"import subprocess; print(subprocess.Popen({sleep}, start_new_session=True).pid)"
-    (project.root / "tests" / "forks.py").write_text(  # in the place of the real one
+    (project.root / "pytest.py").write_text(  # in the place of the real one
         "import os, subprocess, sys\n"
         "os.environ['PYTEST_CURRENT_TEST'] = 'tests/test_x.py::test_y (call)'\n"
         + f"subprocess.run([sys.executable, '-c', {start!r}], check=True)\n" * leaves

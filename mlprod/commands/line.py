@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FORCE', 'CLUSTER', 'CELL_SECONDS', 'COMMANDS', 'plan_run', 'read_project', 'check_project', 'list_results',
            'run_line', 'choose_lessons', 'run_lessons', 'check_port', 'serve_app', 'choose_artifacts', 'find_artifact',
-           'WithoutPandas', 'score_rows', 'check_all', 'write_readme_file', 'show_contract']
+           'score_rows', 'check_all', 'write_readme_file', 'show_contract']
 
 # %% ../../nbs/workshop/commands_line.ipynb #c11e0003
 import argparse
@@ -235,16 +235,6 @@ def find_artifact(options: argparse.Namespace):
         raise CommandError(f"{shorten(folder)}: {error}; `mlprod run` makes one") from error
 
 
-class WithoutPandas:
-    "Says that pandas is not there: pyarrow would import it, and a file is scored without it."
-
-    @staticmethod
-    def find_spec(name: str, *_) -> None:  # name: of a module that is imported
-        "Raise an error for pandas, and leave other modules to others."
-        if name == "pandas":
-            raise ModuleNotFoundError("pandas is left out", name=name)
-
-
 def score_rows(options: argparse.Namespace) -> int:
     "Score CSV, TSV, Parquet or NDJSON in parts, or a query of a database; a killed run goes on."
     rejects, stream = options.rejects, sys.stderr if options.target == "-" else sys.stdout
@@ -263,8 +253,6 @@ def score_rows(options: argparse.Namespace) -> int:
     if options.target == "-" and not rejects and hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # whoever reads may stop early
     artifact = find_artifact(options)
-    if not options.cluster and not all(query) and "ipykernel" not in sys.modules:
-        sys.meta_path.insert(0, WithoutPandas)
     from mlprod.score import make_parts, make_progress
 
     show = make_progress(sys.stderr)
