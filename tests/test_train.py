@@ -4,6 +4,9 @@ import numpy as np
 import pandas as pd
 import projects
 import pytest
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from mlprod.contract import read_contract
 from mlprod.data import DataError, read_rows, sort_rows, split_rows, take_labels
@@ -16,6 +19,7 @@ from mlprod.train import (
     make_folds,
     measure_precision,
     measure_scores,
+    score_matrix,
     train_baseline,
     train_model,
 )
@@ -161,6 +165,18 @@ def test_a_feature_without_any_value_is_refused_or_filled(root):
     with pytest.raises(TrainError, match="expected values of each feature"):
         train_model("hist_gradient_boosting", rows, contract, 1)
     assert np.isfinite(train_model("logistic", rows, contract, 1).held_out).all()
+
+
+def test_scores_that_are_not_finite_are_refused_by_the_estimators_name():
+    "As from weights that have diverged, be they of amounts or of probabilities."
+    matrix = np.arange(8, dtype="float32").reshape(4, 2) - 3
+    ridge = Ridge().fit(matrix, np.arange(4.0))
+    logistic = make_pipeline(StandardScaler(), LogisticRegression()).fit(matrix, [0, 1, 0, 1])
+    assert np.isfinite(score_matrix(ridge, matrix)).all()
+    ridge.coef_, logistic[-1].coef_ = np.array([np.inf, 0]), np.array([[np.nan, 0]])
+    for estimator, kind in ((ridge, "Ridge"), (logistic, "LogisticRegression")):
+        with pytest.raises(TrainError, match=f"^{kind}: expected a score for each row; got none"):
+            score_matrix(estimator, matrix)
 
 
 def test_a_number_can_be_the_baseline(flights, root):
