@@ -41,7 +41,7 @@ def is_plain(scope) -> bool:  # scope: the request, in RSGI's words
 
 # %% ../../nbs/09f_front.ipynb #50595538
 def make_environ(
-    scope,            # what RSGI knows about the request
+    scope,  # what RSGI knows about the request
     body: bytes,      # all of it
     request_id: str,  # from the client, or ours
 ) -> dict:

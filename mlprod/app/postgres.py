@@ -156,7 +156,7 @@ class PostgresLog(Log):
         self,
         url: str,                       # postgresql://…
         most_bytes: int = 100 * 2**30,  # see Log
-        **settings,                     # of Log
+        **settings,  # of Log
     ):
         check_url(url)
         super().__init__(url, most_bytes=most_bytes, **settings)
