@@ -91,7 +91,7 @@ def test_a_stop_answers_what_is_in_flight(app):
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no such signal")
 def test_ctrl_c_stops_the_app_at_once(app, tmp_path):
-    "It reaches every process; none waits for its limit, here ten minutes, not even one that starts."
+    "It reaches every process, one that starts too; none waits for its limit, here ten minutes."
     patient = shutil.copytree(app, tmp_path / "app") / "serve.py"
     limit, text = "workers_kill_timeout=8,", patient.read_text()
     assert limit in text
