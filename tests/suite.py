@@ -129,7 +129,7 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
 
 
-def end_orphans(seconds: float = 5) -> int:  # some may be about to end
+def end_orphans(seconds: float = 10) -> int:  # some may be about to end
     "End the processes that tests have left, and say whose they are; 1 if there were any."
     deadline = time.monotonic() + seconds
     while (orphans := find_children()) and time.monotonic() < deadline:
@@ -138,7 +138,8 @@ def end_orphans(seconds: float = 5) -> int:  # some may be about to end
         command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         variables = (folder / "environ").read_bytes().split(b"\0")
         test = [line.decode() for line in variables if line.startswith(b"PYTEST_CURRENT_TEST=")]
-        where = test[0].partition("=")[2].rpartition(" ")[0] if test else "a test"
+        place = f"a test in {os.readlink(folder / 'cwd')}"
+        where = test[0].partition("=")[2].rpartition(" ")[0] if test else place
         print(f"{where} has left process {folder.name} running: {command}", flush=True)
         os.kill(int(folder.name), signal.SIGKILL)
     with suppress(ChildProcessError):  # until none is left
