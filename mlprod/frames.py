@@ -4,12 +4,11 @@
 
 # %% auto #0
 __all__ = ['BLANKS', 'NUMBER', 'DAY', 'TIME', 'OFFSET', 'to_json_values', 'to_json_rows', 'to_array', 'take', 'find_offset',
-           'list_shifts', 'pick_plain', 'place_moments', 'read_moments', 'read_name', 'read_typed', 'read_series',
-           'read_part', 'compare_names', 'list_warnings', 'read_columns', 'make_matrix', 'encode_frame']
+           'list_shifts', 'pick_plain', 'place_moments', 'read_moments', 'read_name', 'number_values', 'read_typed',
+           'read_series', 'read_part', 'compare_names', 'list_warnings', 'read_columns', 'make_matrix', 'encode_frame']
 
 # %% ../nbs/02b_frames.ipynb #f470a104
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from types import NoneType
 from typing import get_args
 from zoneinfo import ZoneInfo
@@ -77,13 +76,14 @@ def list_shifts(
     margin: int,  # days before and after that have to be alike
 ) -> np.ndarray:  # (n,) timedelta64[us]; NaT where the clocks may have changed
     "List a zone's distance from UTC for each moment."
-    days = moments.astype("datetime64[D]")
-    known = np.unique(days)
+    days = pa.array(moments.astype("datetime64[D]")).dictionary_encode()
+    known = days.dictionary.to_numpy(zero_copy_only=False)
     ends = [(known - margin).astype("datetime64[us]")]
     ends += [(known + margin + 1).astype("datetime64[us]") - 1]
     pairs = [[find_offset(moment, zone) for moment in each.tolist()] for each in ends]
     shifts = [begin if begin == end else None for begin, end in zip(*pairs, strict=True)]
-    return np.array(shifts, "timedelta64[us]")[np.searchsorted(known, days)]
+    places = days.indices.fill_null(len(known)).to_numpy()
+    return np.array([*shifts, None], "timedelta64[us]")[places]
 
 # %% ../nbs/02b_frames.ipynb #plain002
 BLANKS = ("", "NA", "NaN", "nan", "null")  # what programs write for nothing
@@ -139,6 +139,15 @@ def read_name(value: str | float | None, column: Column) -> float:  # value: of 
         return np.nan
 
 
+def number_values(values: pa.Array | list) -> tuple[list, np.ndarray]:
+    "List the different values as JSON has them, and the place of each row's value among them."
+    if isinstance(values, list):
+        return values, np.arange(len(values))
+    names = values.dictionary_encode()
+    places = names.indices.cast(pa.int64()).fill_null(len(names.dictionary))
+    return [*to_json_values(names.dictionary), None], places.to_numpy()
+
+
 def read_typed(
     values: pa.Array | list,  # n of them
     column: Column,
@@ -155,10 +164,8 @@ def read_typed(
         read = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         read = np.where((read >= column.ends[0]) & (read <= column.ends[1]), read, np.nan)
     elif column.kind == "category" and not (types.is_nested(kind) or types.is_null(kind)):
-        names = values.dictionary_encode()
-        codes = [read_name(name, column) for name in [*to_json_values(names.dictionary), None]]
-        places = names.indices.cast(pa.int64()).fill_null(len(names.dictionary))
-        read = np.array(codes)[places.to_numpy()]
+        names, places = number_values(values)
+        read = np.array([read_name(name, column) for name in names])[places]
     doubt = np.isnat(read) if is_moment else np.isnan(read)
     if not isinstance(values, list) and NoneType in get_args(column.type):
         doubt &= values.is_valid().to_numpy(zero_copy_only=False)
@@ -221,17 +228,16 @@ def list_warnings(
     column: Column,
 ) -> pa.Array | None:
     "List (n,) texts about unknown categories, null for known ones; None where all are known."
-    places = np.flatnonzero(read == UNKNOWN)
-    if column.kind != "category" or not len(places):
+    if column.kind != "category" or not (read == UNKNOWN).any():
         return None
-
-    @lru_cache(maxsize=None, typed=True)  # 1 is not True
-    def warn(value: str | float) -> str:
-        return f"{column.name}: unknown category {show(value)}"
-
-    texts = np.full(len(read), None, object)
-    texts[places] = list(map(warn, take(values, places)))
-    return pa.array(texts, pa.string())
+    names, places = number_values(values)
+    codes = np.full(len(names), np.nan)
+    codes[places] = read
+    texts = [
+        f"{column.name}: unknown category {show(name)}" if code == UNKNOWN else None
+        for name, code in zip(names, codes.tolist(), strict=True)
+    ]
+    return pa.array(texts, pa.string()).take(pa.array(places))
 
 
 def read_columns(

@@ -153,7 +153,7 @@ def read_parquet(
     schema = pa.schema([file.schema_arrow.field(name) for name in names])
     numbered = number_texts(schema)
     texts = [name for name in names if numbered.field(name) != schema.field(name)]
-    file = pq.ParquetFile(path, read_dictionary=texts)
+    file = pq.ParquetFile(path, read_dictionary=texts, pre_buffer=False)  # else it keeps all
 
     def read() -> Iterator[Piece]:
         first = 1
@@ -515,7 +515,11 @@ def pack(
         return sink.getvalue()
     table = table.cast(number_texts(schema))
     is_file = kind == "Parquet"
-    with pa.ipc.new_file(sink, table.schema) if is_file else open_parquet(sink, schema) as writer:
+    packed = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
+    with (
+        pa.ipc.new_file(sink, table.schema, options=packed) if is_file
+        else open_parquet(sink, schema)
+    ) as writer:
         writer.write_table(table)
     return sink.getvalue()
 
@@ -526,8 +530,11 @@ def open_parquet(
 ) -> pq.ParquetWriter:
     "Open a file of Parquet for tables with numbered texts; whoever reads it gets plain ones."
     names = [name for name in schema.names if name != "record"]  # its numbers are all different
-    options = {"compression": "zstd", "use_dictionary": names, "store_schema": False}
-    writer = pq.ParquetWriter(place, number_texts(schema), **options)
+    ends = [field.name for field in schema if pa.types.is_timestamp(field.type)]
+    writer = pq.ParquetWriter(
+        place, number_texts(schema), compression="zstd", use_dictionary=names, store_schema=False,
+        write_statistics=["record", "score", *ends], write_batch_size=10_000,
+    )  # fmt: skip
     writer.add_key_value_metadata({"ARROW:schema": base64.b64encode(schema.serialize())})
     return writer
 
