@@ -43,7 +43,7 @@ from .frames import BLANKS, NUMBER, compare_names, make_matrix, pick_plain, read
 KINDS = {
     ".parquet": "Parquet", ".csv": "CSV", ".tsv": "TSV", ".ndjson": "NDJSON", ".jsonl": "NDJSON"
 }  # fmt: skip
-ROWS, BYTES = 100_000, 16_000_000  # of a batch: of Parquet, of text
+ROWS, BYTES = 100_000, 8_000_000  # of a batch: of Parquet, of text
 
 
 class ScoreError(ValueError):
@@ -153,7 +153,7 @@ def read_parquet(
     schema = pa.schema([file.schema_arrow.field(name) for name in names])
     numbered = number_texts(schema)
     texts = [name for name in names if numbered.field(name) != schema.field(name)]
-    file = pq.ParquetFile(path, read_dictionary=texts, pre_buffer=False)  # else it keeps all
+    file = pq.ParquetFile(path, read_dictionary=texts, pre_buffer=False)
 
     def read() -> Iterator[Piece]:
         first = 1

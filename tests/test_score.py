@@ -519,3 +519,17 @@ def test_a_project_is_named_by_its_contract(tmp_path):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert out.startswith("5,000 records in = 5,000 scored + 0 rejected; ")
+
+
+def test_a_parquet_file_does_not_stay_in_memory(tmp_path):
+    "What has been read is given back: less is held at any time than the file has bytes."
+    draw = np.random.default_rng(0)
+    later = pd.to_timedelta(draw.integers(0, 10**12, 10**6), "us")
+    moments = pd.Timestamp("2023-07-05T18:30Z") + later
+    rows = pd.DataFrame({"departs_at": moments, "distance": draw.uniform(100, 2000, 10**6)})
+    path = tmp_path / "in.parquet"
+    rows.assign(origin="EWR", carrier="UA").to_parquet(path, row_group_size=100_000, index=False)
+    before = pa.total_allocated_bytes()
+    _, pieces = score.read_parquet(str(path), FLIGHTS.features)
+    held = [pa.total_allocated_bytes() - before for _ in pieces]
+    assert len(held) == 10 and max(held) < path.stat().st_size
