@@ -32,8 +32,8 @@ CATEGORIES = ["origin", "carrier"]
 MANY = 10_000_000  # rows of the table that shows the memory
 NAMES = {
     "ours": "mlprod score",
-    "whole": "pandas, the whole table",
-    "chunks": "pandas, in chunks",
+    "whole": "pandas, the whole table, all cores",
+    "chunks": "pandas, in chunks, all cores",
     "bare": "ONNX Runtime alone, two threads",
 }
 
