@@ -31,10 +31,12 @@ def describe(path: Path) -> str:
 
 def run(path: Path) -> tuple[int, str]:  # exit status; what it printed
     "Run a benchmark, and show what it prints while it runs."
+    environment = os.environ | {"PYTHONPATH": str(HERE.parent)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # each process would compile everything anew
     lines = []
     with subprocess.Popen(
         [sys.executable, path], stdout=subprocess.PIPE, text=True, encoding="utf-8",
-        cwd=HERE.parent, env=os.environ | {"PYTHONPATH": str(HERE.parent)},
+        cwd=HERE.parent, env=environment,
     ) as process:  # fmt: skip
         for line in process.stdout:
             print(line, end="", flush=True)
