@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MOST_DAYS', 'MOST_PERIODS', 'MOST_COLUMNS', 'GUESSED', 'HEADLINES', 'NOTHING', 'days_of', 'count_table', 'merge_all',
            'main_metric', 'measure_all', 'walk', 'find_copies', 'compare_tables', 'compare_slices', 'list_changes',
-           'describe_change', 'plain', 'describe_period', 'mean_score', 'draw', 'make_chart', 'make_charts',
+           'describe_change', 'write_known', 'describe_period', 'mean_score', 'draw', 'make_chart', 'make_charts',
            'choose_headline', 'keep_since', 'keep_periods', 'make_document', 'judge_log', 'monitor_rows',
            'describe_findings']
 
@@ -172,7 +172,7 @@ def list_changes(part: Part, artifact: Artifact) -> list[dict]:  # name, effect,
         moved = live / max(live.sum(), 1) - known / max(known.sum(), 1)
         effect = np.abs(moved.cumsum()).max() if column["ordered"] else np.abs(moved).sum() / 2
         text = describe_change(column, moved, live, values)
-        lines.append({"name": column["name"], "effect": plain(effect), "text": text})
+        lines.append({"name": column["name"], "effect": write_known(effect), "text": text})
     return sorted(lines, key=lambda line: -line["effect"])[:MOST_COLUMNS]
 
 
@@ -194,7 +194,7 @@ def describe_change(
     return f"more {name}: {share}"
 
 
-def plain(value: float) -> float | None:  # value: NaN where not known
+def write_known(value: float) -> float | None:  # value: NaN where not known
     "Write a number for JSON, which has none for what is not known."
     return None if math.isnan(value) else round(float(value), 6)
 
@@ -211,9 +211,9 @@ def describe_period(
     return {
         "first": part.first, "last": part.last, "whole": part.whole, "rows": part.rows,
         "acted": part.acted, "effects": effects,
-        "score": plain(mean_score(watched.reference, part)),
-        "observed": {name: plain(each) for name, each in seen._asdict().items()},
-        "estimated": plain(estimate(metric, watched, part.counts)),
+        "score": write_known(mean_score(watched.reference, part)),
+        "observed": {name: write_known(each) for name, each in seen._asdict().items()},
+        "estimated": write_known(estimate(metric, watched, part.counts)),
     }  # fmt: skip
 
 

@@ -6,7 +6,7 @@
 __all__ = ['MARK', 'LATE', 'POLICIES', 'cover_periods', 'rate_worth', 'ReplayError', 'draw_rows', 'find_start', 'zone_of_moments',
            'write_project', 'choose_model', 'save_champion', 'Clock', 'serve', 'post', 'predict_day', 'Event',
            'wait_for', 'watch', 'Walk', 'walk_day', 'name_words', 'walk_through', 'retrain_now', 'list_months',
-           'look_back', 'score_policies', 'replay', 'summarise', 'shorten', 'describe_replay']
+           'look_back', 'score_policies', 'replay', 'summarise', 'write_signed', 'describe_replay']
 
 # %% ../nbs/12c_replay.ipynb #lab12c04
 import os
@@ -503,7 +503,7 @@ def summarise(
     return result
 
 # %% ../nbs/12c_replay.ipynb #lab12c43
-def shorten(value: float) -> str:  # value: of a policy's worth
+def write_signed(value: float) -> str:  # value: of a policy's worth
     "Write a figure with its sign: whole where it is large."
     return f"{value:+,.0f}" if abs(value) >= 100 else f"{value:+.4g}"
 
@@ -515,7 +515,7 @@ def describe_replay(result: dict) -> str:
     head = f"{'worth in ' + last:<24}{'each':>10}{'against never, 95% by days':>32}{'changes':>9}"
     lines += ["", head]
     for name, each in result["policies"].items():
-        by, low, high = map(shorten, each["against_never"][last])
+        by, low, high = map(write_signed, each["against_never"][last])
         against = f"{by} [{low}, {high}]" if name != "never" else ""
-        lines.append(f"{name:<24}{shorten(each['worth'][last]):>10}{against:>32}{each['promotions']:>9}")
+        lines.append(f"{name:<24}{write_signed(each['worth'][last]):>10}{against:>32}{each['promotions']:>9}")
     return "\n".join(lines)

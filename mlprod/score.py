@@ -7,9 +7,9 @@ __all__ = ['KINDS', 'ROWS', 'BYTES', 'UNCLOSED', 'ANY', 'ADDED', 'ScoreError', '
            'make_batch', 'require_names', 'number_texts', 'encode_table', 'read_parquet', 'read_texts', 'decode_texts',
            'find_unclosed', 'number_records', 'take_skipped', 'make_csv_batch', 'way_out', 'check_header', 'read_csv',
            'list_columns', 'encode_lines', 'split_lines', 'read_ndjson', 'Answers', 'answer', 'join_warnings',
-           'add_answers', 'output_schema', 'make_schema', 'tabulate', 'shorten', 'to_lines', 'pack', 'open_parquet',
-           'csv_options', 'naming', 'Outcome', 'Part', 'Task', 'make_part', 'write_problems', 'make_parts',
-           'make_progress']
+           'add_answers', 'output_schema', 'make_schema', 'tabulate', 'write_nanoseconds', 'to_lines', 'pack',
+           'open_parquet', 'csv_options', 'naming', 'Outcome', 'Part', 'Task', 'make_part', 'write_problems',
+           'make_parts', 'make_progress']
 
 # %% ../nbs/15a_batch.ipynb #6730af56
 import base64
@@ -466,7 +466,7 @@ def tabulate(
     return pa.table(columns, schema)
 
 
-def shorten(values: pa.ChunkedArray) -> pa.ChunkedArray:  # values: (n,) of a column
+def write_nanoseconds(values: pa.ChunkedArray) -> pa.ChunkedArray:  # values: (n,) of a column
     "Write moments with nanoseconds, which Python's have not, as text; others stay as they are."
     kind = values.type
     return values.cast(pa.string()) if pa.types.is_timestamp(kind) and kind.unit == "ns" else values
@@ -481,7 +481,7 @@ def to_lines(
     encode = msgspec.json.encode
     if isinstance(kept, pa.Table):
         encoder = msgspec.json.Encoder(enc_hook=str)
-        kept = pa.table(list(map(shorten, kept.columns)), kept.schema.names)
+        kept = pa.table(list(map(write_nanoseconds, kept.columns)), kept.schema.names)
         kept = list(map(encoder.encode, kept.to_pylist()))
     front = b',"file":' + encode(file) if file else b""
     scores = encode(answers.score.to_pylist())[1:-1].split(b",")

@@ -6,7 +6,7 @@
 __all__ = ['FOLDED', 'LINK', 'SPHINX', 'PROOF', 'MONITORING', 'CSP', 'ATTRIBUTES', 'ARTICLE', 'Pages', 'LANDING_KB',
            'SITE_CHECKS', 'SiteError', 'Project', 'find_project', 'read_settings', 'find_address', 'fold', 'show_code',
            'strip_directives', 'route_links', 'hold_place', 'fold_answers', 'prepare_lesson', 'plain_output',
-           'describe_module', 'plain', 'run_sphinx', 'list_lessons', 'list_modules', 'find_executed', 'write_report',
+           'describe_module', 'escape', 'run_sphinx', 'list_lessons', 'list_modules', 'find_executed', 'write_report',
            'draw_picture', 'write_landing', 'write_sample', 'write_card', 'tell_monitoring', 'write_pages', 'list_api',
            'clean', 'filter_address', 'finish_page', 'mend_page', 'write_heads', 'list_jsonld', 'list_proof',
            'finish_site', 'write_beside', 'PageReader', 'read_pages', 'check_links', 'check_figures', 'check_policy',
@@ -244,14 +244,14 @@ def describe_module(source: str) -> str:  # Markdown
                 if isinstance(each, ast.AnnAssign | ast.Assign):
                     head += lines[each.lineno - 1 : each.end_lineno]
             code = textwrap.dedent("\n".join(head))
-            parts.append(f"## `{before}{node.name}`\n\n```python\n{code}\n```\n\n{plain(text)}\n")
+            parts.append(f"## `{before}{node.name}`\n\n```python\n{code}\n```\n\n{escape(text)}\n")
             visit(inner, f"{before}{node.name}.")
 
     visit(ast.parse(source).body, "")
     return "\n".join(parts)
 
 
-def plain(text: str) -> str:  # Markdown
+def escape(text: str) -> str:  # Markdown
     "Write a text so that Markdown shows it as it is; what is in backticks is code."
     special = r"(`[^`]+`)|([\\`*_{}\[\]<>#&|$~])"
     return re.sub(special, lambda found: found[1] or "\\" + found[2], " ".join(text.split()))
@@ -455,7 +455,7 @@ def write_pages(project: Project, pages: Path) -> None:  # pages: a new folder
     )
     picture = draw_picture(project.report, pages / "static" / "picture.svg")
     landing = write_landing(project, [each for names in parts.values() for each in names], picture)
-    page("index", plain(contract.title), landing, trees)
+    page("index", escape(contract.title), landing, trees)
     pdf = ""
     try:
         write_aside(pages / "static/recommendation.pdf", write_pdf(project.facts))
@@ -491,7 +491,7 @@ def write_pages(project: Project, pages: Path) -> None:  # pages: a new folder
 def list_api(modules: dict[str, str]) -> str:  # Markdown; modules: name → source
     "List the modules with what their docstrings say."
     lines = [
-        f"- [`{name}`]({name}.md): {plain(ast.get_docstring(ast.parse(source)) or '')}"
+        f"- [`{name}`]({name}.md): {escape(ast.get_docstring(ast.parse(source)) or '')}"
         for name, source in modules.items()
     ]
     return "# The library\n\nOne module for each notebook.\n\n" + "\n".join(lines) + "\n"
