@@ -150,7 +150,8 @@ class FreshKernel(AsyncKernelManager):
     @property
     def kernel_spec(self) -> KernelSpec:
         "Ours: this Python's ipykernel, whatever kernel somebody has installed under its name."
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        launch = "from mlprod.system import launch_kernel; launch_kernel()"
+        argv = [sys.executable, "-P", "-c", launch, "-f", "{connection_file}"]
         return KernelSpec(argv=argv, display_name="Python 3", language="python")
 
     async def start_kernel(self, **options: Any) -> None:  # self, options: of jupyter_client

@@ -5,9 +5,11 @@ of a model's. Elsewhere than on Linux, where a fork is not to be trusted, kernel
 """
 
 import atexit
+import ctypes
 import json
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import threading
@@ -67,7 +69,7 @@ def ask(request: object) -> object:
 
 def launch_kernel(cmd: list[str], cwd: str, env: dict[str, str], **_: object) -> Forked:
     "Start a kernel, in the place of jupyter_client's function of this name."
-    return Forked(ask([cmd[3:], cwd, env]))
+    return Forked(ask([cmd[4:], cwd, env]))
 
 
 def fork_kernels() -> None:
@@ -86,6 +88,7 @@ def fork_kernels() -> None:
             answer = os.waitstatus_to_exitcode(status) if number else None
             print(json.dumps(answer), flush=True)
         elif not os.fork():
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: end with the parent
             os.setsid()
             print(os.getpid(), flush=True)
             become_kernel(*request)
@@ -93,7 +96,7 @@ def fork_kernels() -> None:
 
 
 def become_kernel(options: list[str], cwd: str, env: dict[str, str]) -> None:
-    "Be what `python -m ipykernel_launcher` would be in that folder with that environment."
+    "Be what mlprod.system.launch_kernel would be in that folder with that environment."
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)

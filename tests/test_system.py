@@ -119,3 +119,36 @@ def test_an_optimised_kernel_says_so(tmp_path):
         [sys.executable, "-O", "-c", script], cwd=ROOT, capture_output=True, text=True
     )
     assert "unset PYTHONOPTIMIZE" in done.stderr
+
+
+PARENT = """
+import time
+from jupyter_core.utils import run_sync
+from mlprod.run import FreshKernel
+kernel = FreshKernel(kernel_name="python3")
+run_sync(kernel.start_kernel)()
+if {waits}:
+    kernel.client().start_channels()
+    run_sync(kernel.connection._async_wait_for_ready)()
+print(kernel.provisioner.process.pid, flush=True)
+time.sleep(600)
+"""
+ADOPTING = """
+import ctypes, os, subprocess, sys
+ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: what is left becomes our child
+parent = subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdout=subprocess.PIPE)
+kernel = int(parent.stdout.readline())
+parent.kill()
+parent.wait()
+print(os.waitpid(kernel, 0)[0] == kernel)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has subreapers")
+@pytest.mark.parametrize("waits", [False, True], ids=["while it starts", "when it is ready"])
+def test_a_kernel_ends_when_its_parent_was_killed(waits):
+    "Also where another process than init adopts it."
+    command = [sys.executable, "-c", ADOPTING, PARENT.format(waits=waits)]
+    env = child_environment()
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "True\n", done.stderr
