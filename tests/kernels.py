@@ -69,7 +69,7 @@ def ask(request: object) -> object:
 
 def launch_kernel(cmd: list[str], cwd: str, env: dict[str, str], **_: object) -> Forked:
     "Start a kernel, in the place of jupyter_client's function of this name."
-    return Forked(ask([cmd[4:], cwd, env]))
+    return Forked(ask([cmd[cmd.index("-f") :], cwd, env]))
 
 
 def fork_kernels() -> None:
