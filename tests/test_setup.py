@@ -474,6 +474,7 @@ def test_lab_opens_this_folder_whatever_the_users_configuration_says(tmp_path):
                 break
         address = f"http://127.0.0.1:{port}"
         while not answers(port):  # the line comes a moment before
+            assert process.poll() is None, "the server has ended: has another one taken its port?"
             time.sleep(0.1)
         kernels = get_json(f"{address}/api/kernelspecs")["kernelspecs"]
         start = get_json(f"{address}/api/contents/nbs/start.md?content=0")
