@@ -122,16 +122,18 @@ class Connection:
 
 
 def check_url(url: str) -> None:  # postgresql://USER:PASSWORD@HOST/DATABASE
-    "Raise LogError where that is no address of a PostgreSQL database."
-    try:
-        conninfo_to_dict(url)
-    except psycopg.ProgrammingError:  # its text would repeat the password
+    "Raise LogError where that is no address of a PostgreSQL database, without showing it."
+    parts = {"host": "@"}
+    with suppress(psycopg.ProgrammingError):  # its text would repeat the password
+        parts = conninfo_to_dict(url)
+    if "@" in parts.get("host", ""):  # the end of a password
         text = "expected postgresql://USER:PASSWORD@HOST/DATABASE, got something else"
-        raise LogError(f"MLPROD_LOG_URL: {text}") from None
+        raise LogError(f"MLPROD_LOG_URL: {text} (in a password write %40 for @)")
 
 
 def open_postgres(url: str, project: str) -> Connection:  # url: postgresql://…
     "Open the log of a project; raises LogError."
+    check_url(url)
     log = Connection(url)
     try:
         bring_up_to_date(log, project, "the log's database")

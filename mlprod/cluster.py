@@ -4,15 +4,17 @@
 
 # %% auto #0
 __all__ = ['MODULES', 'LIBRARIES', 'LOADED', 'LOOK', 'PATIENCE', 'AGAIN', 'CONNECT', 'ClusterError', 'identify_code', 'Order',
-           'load_sent', 'make_there', 'find_stuck', 'await_part', 'make_parts_on', 'open_cluster', 'name_dashboard',
-           'Costs', 'estimate_run', 'share_work']
+           'load_sent', 'make_there', 'find_stuck', 'await_part', 'count_threads', 'make_parts_on', 'find_scheduler',
+           'open_cluster', 'name_dashboard', 'Costs', 'estimate_run', 'share_work']
 
 # %% ../nbs/15d_cluster.ipynb #cl150005
+import asyncio
 import hashlib
 import logging
 import os
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib.metadata import version
@@ -98,7 +100,7 @@ def find_stuck(client: Any, key: str) -> str:  # key: of what is waited for; why
     if able and (not at or at & able):
         return ""
     if not workers:
-        return "no worker is left"
+        return "no worker is there; each needs mlprod[scale], its log says what is missing"
     name = min(at or workers)
     return f"{name} is paused for lack of memory ({workers[name]['memory_limit'] / 1e6:,.0f} MB)"
 
@@ -119,11 +121,19 @@ def await_part(client: Any, future: Any) -> Part:  # client, future: Dask's
                 raise ClusterError(reason)
     except KilledWorker as error:
         died, last = error.allowed_failures + 1, error.last_worker
-        limit = f"{last.memory_limit / 1e6:,.0f} MB"
-        reason = f"{died} workers died over it, often for lack of memory ({limit})"
-        raise ClusterError(f"{reason}, the last one {last.address}") from None
-    except (OSError, CancelledError) as error:
-        raise ClusterError(f"no answer from the scheduler: {type(error).__name__}") from None
+        reason = f"for lack of memory ({last.memory_limit / 1e6:,.0f} MB) or of mlprod"
+        text = f"{died} workers died over it, often {reason}; see the log of {last.address}"
+        raise ClusterError(text) from None
+    except (OSError, CancelledError):
+        raise ClusterError("no answer from the scheduler") from None
+
+
+def count_threads(client: Any) -> int:  # client: Dask's
+    "Count how many parts the workers can make at once; raises ClusterError."
+    try:
+        return sum(client.nthreads().values())
+    except OSError:
+        raise ClusterError(f"no answer from the scheduler; {AGAIN}") from None
 
 
 def make_parts_on(
@@ -152,7 +162,7 @@ def make_parts_on(
             name = f"{piece.file}: piece {number + 1} of {piece.n:,} records"
             future = client.submit(call, sent, key=f"part-{run}-{number:05}")
             waiting.append((name, future))
-            if len(waiting) >= 2 * max(1, sum(client.nthreads().values())):
+            if len(waiting) >= 2 * max(1, count_threads(client)):
                 yield take()
         while waiting:
             yield take()
@@ -161,6 +171,20 @@ def make_parts_on(
 
 # %% ../nbs/15d_cluster.ipynb #cl150019
 CONNECT = 10.0  # seconds
+
+
+async def find_scheduler(address: str) -> None:  # tcp:// or tls://HOST:PORT
+    "Raise OSError, ValueError or TypeError unless a scheduler answers there in time."
+    from distributed import Security, rpc
+
+    settings = Security().get_connection_args("client")  # certificates, from Dask's configuration
+    try:
+        async with asyncio.timeout(CONNECT), rpc(address, connection_args=settings) as there:
+            found = (await there.identity())["type"]
+    except TimeoutError:
+        raise OSError(f"no answer within {CONNECT:g} s") from None
+    if found != "Scheduler":
+        raise ValueError(f"a {found.lower()}")
 
 
 @contextmanager
@@ -182,9 +206,11 @@ def open_cluster(address: str) -> Iterator[Any]:  # address: local, or a schedul
                 dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL,
             ))  # fmt: skip
             address = cluster.scheduler_address
-        try:
+        try:  # in a thread, for a notebook has a loop; a client alone would wait for ever
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(asyncio.run, find_scheduler(address)).result()
             client = stack.enter_context(distributed.Client(address, timeout=CONNECT))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError) as error:  # TypeError: certificates are missing
             reason = str(error).splitlines()[0]
             raise ClusterError(f"{where}: expected a scheduler there, got: {reason}") from None
         logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # we say it ourselves

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -32,6 +33,24 @@ ABSENT = ["sklearn", "skl2onnx", "onnx", "scipy", "joblib", "matplotlib", "nbfor
 MEMORY = 500_000_000  # of a worker; with the libraries it needs half of that
 
 
+def start(home, program, *words, **environment):
+    "Start the scheduler or the workers of a cluster that meet in a folder."
+    words = ["--scheduler-file", home / "scheduler.json", "--host", "127.0.0.1", *words]
+    command = [sys.executable, "-m", f"distributed.cli.dask_{program}", *map(str, words)]
+    with open(home / f"{program}.log", "wb") as log:
+        return subprocess.Popen(command, cwd=home, env=os.environ | environment, stderr=log)
+
+
+def start_scheduler(home, **environment):
+    "Start a scheduler; its process and its address."
+    words = ["--port", 0, "--dashboard-address", "127.0.0.1:0"]
+    process, file = start(home, "scheduler", *words, **environment), home / "scheduler.json"
+    while not file.exists() or not file.read_text():
+        assert process.poll() is None
+        time.sleep(0.05)
+    return process, json.loads(file.read_text())["address"]
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     "The scheduler's address. What the workers have of mlprod can score, and cannot train."
@@ -41,26 +60,16 @@ def address(tmp_path_factory):
         shutil.copy(ROOT / "mlprod" / name, home / "mlprod" / name)
     lines = f"import sys\nfor name in {ABSENT}:\n    sys.modules[name] = None\n"
     (home / "sitecustomize.py").write_text(lines)
-    environment = os.environ | {
+    environment = {
         "PYTHONPATH": str(home), "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"
     }  # fmt: skip
-    file, processes = home / "scheduler.json", []
-
-    def start(program, *words):
-        words = ["--scheduler-file", file, "--host", "127.0.0.1", *words]
-        command = [sys.executable, "-m", f"distributed.cli.dask_{program}", *map(str, words)]
-        with open(home / f"{program}.log", "wb") as log:
-            processes.append(subprocess.Popen(command, cwd=home, env=environment, stderr=log))
-
-    start("scheduler", "--port", 0, "--dashboard-address", "127.0.0.1:0")
-    start("worker", "--nworkers", 2, "--nthreads", 1, "--memory-limit", MEMORY, "--no-dashboard")
+    scheduler, address = start_scheduler(home, **environment)
+    words = ["--nworkers", 2, "--nthreads", 1, "--memory-limit", MEMORY, "--no-dashboard"]
+    workers = start(home, "worker", *words, **environment)
     try:
-        while not file.exists() or not file.read_text():
-            assert processes[0].poll() is None
-            time.sleep(0.05)
-        yield json.loads(file.read_text())["address"]
+        yield address
     finally:
-        for process in reversed(processes):
+        for process in (workers, scheduler):
             process.terminate()
             process.wait(30)
 
@@ -178,6 +187,28 @@ def test_no_cluster_is_one_line(delivered, monkeypatch, capsys, words, message):
     err = capsys.readouterr().err
     assert err.startswith("mlprod: --cluster ") and message in err and err.count("\n") == 1
     assert [path.name for path in delivered.iterdir()] == ["in.csv"]
+
+
+def test_what_is_no_scheduler_is_not_waited_for(client, monkeypatch):
+    "A server that says nothing, and a worker's address."
+    monkeypatch.setattr(cluster, "CONNECT", 2)
+    worker = min(client.scheduler_info()["workers"])
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        places = [(f"tcp://127.0.0.1:{silent.getsockname()[1]}", "no answer within 2 s$")]
+        for place, words in [*places, (worker, "got: a worker$")]:
+            with pytest.raises(ClusterError, match=words), open_cluster(place):
+                pass
+
+
+def test_a_scheduler_that_goes_away_ends_the_run(delivered, tmp_path):  # noqa: F811
+    "In one line that says what to do, not in Dask's words."
+    process, address = start_scheduler(tmp_path)
+    with open_cluster(address) as client:
+        process.kill()
+        process.wait()
+        make, names = partial(make_parts_on, client, FOLDER), ("in.csv", "out.csv", "bad.csv")
+        with pytest.raises(ClusterError, match="no answer from the scheduler; finished parts"):
+            score_table(FLIGHTS, *[str(delivered / name) for name in names], make=make)
 
 
 def test_without_the_extra_its_name_is_said(monkeypatch):

@@ -178,6 +178,8 @@ def test_a_run_again_writes_nothing_twice_and_moves_what_has_changed(url):
         (QUERY.replace(f", {NAMES[3]}", ""), "id", "columns: distance: expected a value"),
         (QUERY.replace("id,", "id, 7 AS gate,"), "id", "columns: gate: expected no such column"),
         (QUERY.replace("id,", "id * 0.5 AS id,"), "id", "expected whole numbers or text, got "),
+        (QUERY.replace("id,", "id AS score,"), "score", "--key score: expected another name"),
+        (f"{QUERY}; DROP TABLE departures", "id", "the database says: "),
     ],
 )
 def test_what_is_no_table_for_the_model_is_refused_in_one_line(url, sql, key, words):
@@ -210,6 +212,61 @@ def test_queries_and_names_may_hold_what_sql_reads_otherwise(url):
     assert len(ask(url, "SELECT id FROM again WHERE id LIKE '12:30%'".replace(":", r"\:"))) == many
 
 
+@pytest.mark.parametrize("end", [" -- all of them", "; -- all\n -- of them", " /* all */ ;\n"])
+def test_a_query_may_end_in_a_comment_or_a_semicolon(url, end):
+    "What follows it in our SQL stays SQL."
+    assert score_query(FLIGHTS, url, QUERY + end, "scores", "id").written == 1000
+
+
+def test_names_may_be_any(url):
+    "Reserved words, capitals, colons, per cent signs, quotes, more than PostgreSQL's 63 bytes."
+    key, tables = 'A:b "%s', ["User", f"a:b %s {'x' * 70}"]
+    sql = QUERY.replace("id,", 'id AS "A:b ""%s",')
+    try:
+        for _ in range(2):
+            done = score_query(FLIGHTS, url, sql, tables[0], key, tables[1])
+            assert done == (1000, 1000, 0, 0)
+        assert ask(url, 'SELECT count(*) FROM "User"') == [(1000,)]
+    finally:
+        for table in tables:
+            ask(url, 'DROP TABLE IF EXISTS "{}"'.format(table.replace(":", r"\:")))
+
+
+def test_a_table_of_other_columns_is_left_as_it_is(url):
+    "The query's own table, or one table for scores and rejected records."
+    with pytest.raises(ScoreError, match=r'^table "departures": expected columns id, score, '):
+        score_query(FLIGHTS, url, QUERY, "departures", "id")
+    with pytest.raises(ScoreError, match=r'^table "scores": expected columns id, column_name, '):
+        score_query(FLIGHTS, url, QUERY, "scores", "id", "scores")
+    engine = open_engine(url)
+    assert not sqlalchemy.inspect(engine).get_indexes("departures")
+    engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_moment_that_python_does_not_have_is_one_bad_record(url):
+    "PostgreSQL's infinity costs no other record its score."
+    ask(url, "UPDATE departures SET departs_at = 'infinity' WHERE id = 5")
+    ask(url, "UPDATE departures SET departs_at = '0044-03-15 BC' WHERE id = 6")
+    done = score_query(FLIGHTS, url, QUERY, "scores", "id", "refused")
+    assert done == (1000, 998, 2, 0)
+    found = ask(url, "SELECT id, problem FROM refused ORDER BY id")
+    assert found[0][0] == 5 and found[0][1].endswith('got "infinity"')
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_who_may_write_in_one_schema_only_writes_there(url):
+    "Scores, rejected records and progress all stand in the schema that the table names."
+    for sql in ("CREATE ROLE planner LOGIN", "GRANT SELECT ON departures TO planner",
+                "CREATE SCHEMA plans AUTHORIZATION planner"):  # fmt: skip
+        ask(url, sql)
+    theirs = url.replace("postgres@", "planner@")
+    done = score_query(FLIGHTS, theirs, QUERY, "plans.scores", "id", "plans.refused")
+    assert done == (1000, 1000, 0, 0)
+    tables = ask(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'plans' ORDER BY 1")
+    assert [name for (name,) in tables] == ["mlprod_progress", "refused", "scores"]
+
+
 def test_pages_have_an_order():
     "The parameters are values, never text within SQL."
     assert page_sql("SELECT 1", '"id"', False).count(":") == 2
@@ -219,6 +276,9 @@ def test_a_database_that_cannot_be_opened_is_refused_without_its_password(tmp_pa
     "No address, no file, no server."
     for url, words in [
         ("mysql://me:secret@host/name", "expected sqlite:///FILE or postgresql://"),
+        ("me:secret@host/name", "expected sqlite:///FILE or postgresql://"),
+        ("postgresql://me:top@secret@host/name", "with %40 for @"),
+        ("postgresql://me@host:secret/name", "expected postgresql://USER:PASSWORD@HOST:PORT"),
         (f"sqlite:///{tmp_path / 'none.sqlite'}", "expected a file"),
         (f"postgresql://me:secret@/name?host={tmp_path}", "the database says: "),
     ]:

@@ -217,11 +217,18 @@ def test_a_newer_log_is_refused_and_an_older_one_brought_up_to_date(url):
 
 
 @pytest.mark.parametrize(
-    "url", ["mysql://app:geheim@host/log", "postgresql://app:geheim@host/log?x=1"]
+    "url",
+    [
+        "mysql://app:geheim@host/log",
+        "postgresql://app:geheim@host/log?x=1",
+        "postgresql://app:an@geheim@host/log",
+    ],
 )
 def test_an_address_that_is_none_ends_the_start_with_one_line(app, url):
     "It names the variable, and keeps the password to itself."
     pytest.importorskip("psycopg")
+    from mlprod.app.postgres import open_postgres
+
     settings = os.environ | {"MLPROD_LOG_URL": url, "PORT": "1"}
     done = subprocess.run(
         [sys.executable, str(app / "serve.py")], env=settings, capture_output=True, text=True
@@ -231,6 +238,9 @@ def test_an_address_that_is_none_ends_the_start_with_one_line(app, url):
         done.stderr.startswith("MLPROD_LOG_URL: expected postgresql://")
         and "geheim" not in done.stderr
     )
+    with pytest.raises(LogError, match="^MLPROD_LOG_URL: expected postgresql://") as caught:
+        open_postgres(url, "toy")
+    assert "geheim" not in str(caught.value)
 
 
 def fill_file(path, sizes, labels=0):

@@ -247,7 +247,7 @@ def take_labels(options: argparse.Namespace) -> int:
 
 # %% ../../nbs/workshop/commands_life.ipynb #c11f0019
 def move_to_database(options: argparse.Namespace) -> int:
-    "Move the project's log to PostgreSQL, which several replicas share; may be repeated."
+    "Move the project's log to the PostgreSQL that MLPROD_LOG_URL names; may be repeated."
     contract, _, folder, _ = find_project(options)
     path, url = Path(options.log or folder / "log.sqlite"), os.environ.get("MLPROD_LOG_URL")
     if not url:
@@ -327,7 +327,9 @@ COMMANDS = {  # name: function, example, options
         CONTRACT, LOG, option("--name", help="default: the one that runs"),
     ]),
     "experiment stop": (end_experiment, "", [CONTRACT]),
-    "log move": (move_to_database, "", [CONTRACT, LOG]),
+    "log move": (move_to_database, "", [CONTRACT, option(
+        "--log", metavar="FILE", help="default: artifacts/<project>/log.sqlite"
+    )]),
     "labels next": (choose_rows, "50 --rule spread", [
         option("rows", metavar="N", type=int, help="how many, at most 1,000"), CONTRACT, LOG,
         option("--out", metavar="FILE", default="labels.csv", help="default: labels.csv"),
