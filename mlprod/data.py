@@ -111,7 +111,7 @@ def way_out(
 
 def read_parquet(path: Path, at_most: int | None) -> Iterator[pa.Table]:  # at_most: None: all rows
     "Read a Parquet file: in one piece, or in batches where it has more than so many rows."
-    with pq.ParquetFile(path, buffer_size=2**20) as file:  # else a batch holds its whole row group
+    with pq.ParquetFile(path, pre_buffer=False) as file:  # else what was read stays in memory
         if at_most is None or file.metadata.num_rows <= at_most:
             yield pq.read_table(path)
             return
@@ -224,7 +224,6 @@ def count_rows(
         return pq.read_metadata(path).num_rows
     mark = "\t" if path.suffix.lower() == ".tsv" else ","
     return sum(map(len, read_text(path, contract, mark)))
-
 
 # %% ../nbs/03_data.ipynb #9c01d003
 MOST = 10  # problems of a kind that are listed; then their number follows
