@@ -242,7 +242,7 @@ class Sampling:
     "That a model was trained on a part of the train rows, and what half of them would give."
 
     rows: int      # that it was trained on
-    of: int        # that there are
+    of: int        # that there are, or would be if the whole table had been read
     half: Trained  # the same model, of half of these rows
 
 
@@ -253,6 +253,7 @@ def train_sampled(
     seed: int,                                 # of sample and estimator
     parameters: dict[str, Any] | None = None,  # None: scikit-learn's and ours
     seconds: float = SECONDS,                  # what training may take on one core
+    drawn: float = 1.0,                        # share of the table's rows that were read
 ) -> tuple[Trained, pd.DataFrame, Sampling | None]:  # with the rows that it was trained on
     "Train a model on all rows, or on as many as there is time for in half of it."
     n_features, n_labels, folds = table_size(contract)
@@ -262,11 +263,11 @@ def train_sampled(
     )
     sample = draw_sample(rows, contract, seed, n_rows)
     model = train_model(name, sample, contract, seed, parameters)
-    if len(sample) == len(rows):
+    if len(sample) == len(rows) and drawn == 1:
         return model, sample, None
     half = draw_sample(sample, contract, seed, n_rows // 2)
     return model, sample, Sampling(
-        n_rows, len(rows), train_model(name, half, contract, seed, parameters)
+        n_rows, round(len(rows) / drawn), train_model(name, half, contract, seed, parameters)
     )
 
 # %% ../nbs/04b_choose.ipynb #cho04030

@@ -181,6 +181,7 @@ class Data(Part):
     rows: Text  # what the model is trained and tested on
     sample: Text | None = None  # few rows of the same, for quick tests
     later: list[Text] = []  # what came afterwards, for monitoring
+    at_most: Count | None = Field(None, exclude_if=lambda n: n is None)  # rows drawn from each file
     licence: Text  # of the data, as an SPDX identifier
 
 # %% ../nbs/01_contract.ipynb #6657e066

@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['SIGNS', 'MOST', 'UNCLOSED', 'LOCAL', 'WINDOWS', 'DataError', 'blanks_of', 'find_foreign', 'load_table', 'way_out',
-           'load_text', 'read_names', 'name_problems', 'list_bad', 'refuse', 'read_numbers', 'read_moments',
-           'read_column', 'write_texts', 'read_table', 'read_rows', 'hash_file', 'describe_health', 'describe_ends',
-           'take_labels', 'require_labels', 'list_refused', 'list_sources', 'require_features', 'sort_rows', 'units_of',
+           'read_parquet', 'check_header', 'read_text', 'describe_skipped', 'draw_rows', 'to_frame', 'count_rows',
+           'read_names', 'name_problems', 'list_bad', 'refuse', 'read_numbers', 'read_moments', 'read_column',
+           'write_texts', 'read_table', 'read_rows', 'hash_file', 'describe_health', 'describe_ends', 'take_labels',
+           'require_labels', 'list_refused', 'list_sources', 'require_features', 'sort_rows', 'units_of',
            'draw_test_units', 'mark_test_rows', 'split_rows', 'has_many_units', 'check_table', 'compare_windows']
 
 # %% ../nbs/03_data.ipynb #083a34aa
@@ -14,7 +15,7 @@ import codecs
 import csv
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -71,7 +72,8 @@ def find_foreign(path: Path) -> str:  # path: of a file that exists
 
 # %% ../nbs/03_data.ipynb #8f346419
 def load_table(path: Path, contract: Contract) -> pd.DataFrame:  # path: of CSV or Parquet
-    "Load a file as it is, CSV as text; raises DataError where it is not what its name says."
+    "Load a file as it is, CSV as text, or a sample of it; raises DataError where it is none."
+    at_most, comma = contract.data.at_most, path.suffix.lower() != ".tsv"
     kind = {".parquet": "Parquet", ".csv": "CSV", ".tsv": "CSV"}.get(path.suffix.lower())
     try:
         if not path.exists():
@@ -80,14 +82,14 @@ def load_table(path: Path, contract: Contract) -> pd.DataFrame:  # path: of CSV 
             found = "a folder" if path.is_dir() else repr(path.name)
             problem = f"expected a file whose name ends in .parquet, .csv or .tsv; got {found}"
         elif kind == "Parquet":
-            rows = pq.read_table(path).to_pandas(split_blocks=True, self_destruct=True)
-            return rows.reset_index(drop=rows.index.names == [None])
+            return to_frame(*draw_rows(read_parquet(path, at_most), at_most))
         elif not path.stat().st_size:
             problem = "expected a line with the columns' names; got an empty file"
         elif foreign := find_foreign(path):
             problem = f"expected CSV in UTF-8; got {foreign}"
         else:
-            return load_text(path, contract, "\t" if path.suffix.lower() == ".tsv" else ",")
+            texts = read_text(path, contract, "," if comma else "\t")
+            return to_frame(*draw_rows(texts, at_most))
     except pa.ArrowInvalid:
         problem = f"expected {kind}; got something else, or a part of it"
         problem += ", such as a quote that never closes" if kind == "CSV" else ""
@@ -107,13 +109,22 @@ def way_out(
     return f" (mlprod convert {path.name} {clean} --contract {where} makes a clean copy)"
 
 
-def load_text(
+def read_parquet(path: Path, at_most: int | None) -> Iterator[pa.Table]:  # at_most: None: all rows
+    "Read a Parquet file: in one piece, or in batches where it has more than so many rows."
+    with pq.ParquetFile(path, pre_buffer=False) as file:  # else what was read stays in memory
+        if at_most is None or file.metadata.num_rows <= at_most:
+            yield pq.read_table(path)
+            return
+        for records in file.iter_batches():
+            yield pa.Table.from_batches([records])
+
+
+def check_header(
     path: Path,  # of a CSV file
     contract: Contract,
-    mark: str,   # , ; or a tab: what separates values
-) -> pd.DataFrame:
-    "Load CSV without guessing: every value stays text, only blanks become missing."
-    skipped = []
+    mark: str,   # , or a tab: what separates values
+) -> list[str]:  # the columns' names
+    "Read the names of a CSV file's columns; raises DataError where they are not the contract's."
     names = read_names(path, mark)
     other = [sign for sign in ",;\t|" if sign != mark and sign in "".join(names)]
     if len(names) < 2 and names != list(contract.columns):
@@ -122,35 +133,97 @@ def load_text(
         raise DataError([problem + way_out(path, contract)])
     if problems := name_problems(names, contract):
         raise DataError(problems)
-    table = arrow_csv.read_csv(
+    return names
+
+
+def read_text(path: Path, contract: Contract, mark: str) -> Iterator[pa.Table]:
+    "Read CSV in batches, without guessing: values stay text; faults are raised at its end."
+    names, skipped, unclosed, before = check_header(path, contract, mark), [], {}, 0
+    reader = arrow_csv.open_csv(
         path,
         arrow_csv.ReadOptions(use_threads=False, block_size=2**24),  # with threads: no numbers
         arrow_csv.ParseOptions(
             delimiter=mark, newlines_in_values=True,
-            invalid_row_handler=lambda row: skipped.append(row) or "skip",
+            invalid_row_handler=lambda row: skipped.append(len(skipped) < MOST and row) or "skip",
         ),
         arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
     )
-    problems = [
-        f"row {row.number - 1}: " + (  # the first is the header
-            UNCLOSED if "\n" in row.text else
-            f"expected {row.expected_columns} values, as many as names; got {row.actual_columns}"
-        )
-        for row in skipped
-    ]
-    if problems:
-        more = [f"and {len(problems) - MOST:,} more rows like these"] * (len(problems) > MOST)
-        raise DataError(problems[:MOST] + more)
-    columns = {}
-    for name, column in contract.columns.items():
-        texts = table[name]
-        marks = pc.greater_equal(pc.count_substring(texts, mark), max(1, len(names) - 1))
-        place = pc.and_(pc.match_substring(texts, "\n"), marks).index(True).as_py()
-        if place >= 0:
-            raise DataError([f"row {place + 1}: {name}: {UNCLOSED}"])
-        blank = pc.is_in(texts, value_set=pa.array(blanks_of(column), pa.string()))
-        columns[name] = pc.if_else(blank, None, texts).to_pandas()
-    return pd.DataFrame(columns)
+    for records in reader:
+        columns = {}
+        for name, column in contract.columns.items():
+            texts = records.column(name)
+            marks = pc.greater_equal(pc.count_substring(texts, mark), max(1, len(names) - 1))
+            place = pc.and_(pc.match_substring(texts, "\n"), marks).index(True).as_py()
+            if place >= 0:
+                unclosed.setdefault(name, f"row {before + place + 1}: {name}: {UNCLOSED}")
+            blank = pc.is_in(texts, value_set=pa.array(blanks_of(column), pa.string()))
+            columns[name] = pc.if_else(blank, None, texts)
+        before += len(records)
+        yield pa.table(columns)
+    problems = [describe_skipped(row) for row in skipped[:MOST]]
+    problems += [f"and {len(skipped) - MOST:,} more rows like these"] * (len(skipped) > MOST)
+    problems = problems or [unclosed[name] for name in contract.columns if name in unclosed][:1]
+    if problems or not before:
+        raise DataError(problems or ["expected rows; got none"])
+
+
+def describe_skipped(row: arrow_csv.InvalidRow) -> str:
+    "Say what is wrong with a line that is no row."
+    wrong = f"expected {row.expected_columns} values, as many as names; got {row.actual_columns}"
+    return f"row {row.number - 1}: {UNCLOSED if chr(10) in row.text else wrong}"  # 1: the header
+
+# %% ../nbs/03_data.ipynb #9c01e001
+def draw_rows(
+    batches: Iterable[pa.Table],  # of a file, in its order
+    at_most: int | None,          # None: all rows
+) -> tuple[pa.Table, np.ndarray | None]:  # the rows, and their places in the file; None: all rows
+    "Draw rows at random, in the file's order, with no more than three times as many in memory."
+    if at_most is None:
+        return pa.concat_tables(batches), None
+    random, kept, seen, bound = np.random.default_rng(0), [], 0, 1.0
+    numbers, places = np.empty(0), np.empty(0, dtype="int64")
+
+    def keep_lowest() -> None:
+        nonlocal kept, numbers, places, bound
+        table = pa.concat_tables(kept).unify_dictionaries()
+        if len(numbers) > at_most:
+            lowest = np.sort(np.argpartition(numbers, at_most)[:at_most])
+            table, numbers, places = table.take(lowest), numbers[lowest], places[lowest]
+            bound = numbers.max()
+        kept = [table.combine_chunks()]
+
+    for batch in batches:
+        drawn = random.random(len(batch))
+        low = np.flatnonzero(drawn < bound)
+        kept.append(batch.take(low))
+        numbers, places = np.append(numbers, drawn[low]), np.append(places, seen + low)
+        seen += len(batch)
+        if len(numbers) >= 2 * at_most:
+            keep_lowest()
+    keep_lowest()
+    return kept[0], places if seen > at_most else None
+
+
+def to_frame(table: pa.Table, places: np.ndarray | None) -> pd.DataFrame:
+    "Turn a table into a DataFrame whose index is each row's place in the file."
+    rows = table.to_pandas(split_blocks=True, self_destruct=True)
+    rows = rows.reset_index(drop=rows.index.names == [None])
+    return rows if places is None else rows.set_axis(places)
+
+
+def count_rows(
+    path: str | Path,    # of the file
+    contract: Contract,
+    rows: pd.DataFrame,  # (n_rows, n_columns), read from it
+) -> int:
+    "Count the rows of a file, from which the contract may have drawn some."
+    if len(rows) != contract.data.at_most:
+        return len(rows)
+    path = Path(path)
+    if path.suffix.lower() == ".parquet":
+        return pq.read_metadata(path).num_rows
+    mark = "\t" if path.suffix.lower() == ".tsv" else ","
+    return sum(map(len, read_text(path, contract, mark)))
 
 # %% ../nbs/03_data.ipynb #9c01d003
 MOST = 10  # problems of a kind that are listed; then their number follows

@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['MANY', 'IDENTIFIERS', 'PERSONAL', 'LOOKS', 'FEW', 'MOST_VALUES', 'YEARS', 'CODES', 'FEWEST', 'OPPOSITES', 'POSITIVE',
-           'SHARES', 'NOT_STATED', 'ASKED', 'WORDS', 'StartError', 'Profile', 'profile_column', 'kind_of',
+           'SHARES', 'NOT_STATED', 'ASKED', 'WORDS', 'LARGE', 'StartError', 'Profile', 'profile_column', 'kind_of',
            'count_values', 'words_of', 'find_personal', 'find_reason', 'is_group', 'widen', 'Guess', 'guess_column',
            'Brief', 'is_amount', 'guess_labels', 'order_labels', 'clean_label', 'choose_cut', 'quote', 'comment',
            'list_values', 'ask', 'follow_standard', 'draft_column', 'guess_moment', 'moment_parts', 'draft_target',
-           'draft_split', 'draft_contract', 'find_todos']
+           'draft_split', 'rows_at_most', 'draft_contract', 'find_todos']
 
 # %% ../nbs/17_your_data.ipynb #yd00005
 import re
@@ -534,6 +534,14 @@ def draft_split(
     return lines
 
 # %% ../nbs/17_your_data.ipynb #yd00033
+LARGE = 30_000_000  # values, rows times columns: of a larger table a sample is enough
+
+
+def rows_at_most(n_columns: int) -> int:
+    "Say how many rows of a table are read at once, whatever the machine."
+    return LARGE // n_columns
+
+
 def draft_contract(
     profiles: dict[str, Profile],  # of every column
     brief: Brief,
@@ -597,7 +605,10 @@ def draft_contract(
         if name in features and guess.kind == "category" and 2 <= len(guess.values) <= FEW
     ][:3]
     lines += ["", *target_lines, ""]
-    lines += ["data:", f"  rows: {quote(rows)}", f"  licence: {ask('licence', brief, {})}"]
+    lines += ["data:", f"  rows: {quote(rows)}"]
+    if target.rows > (enough := rows_at_most(len(profiles))):
+        lines.append(f"  at_most: {enough}  # rows; so many are drawn at random")
+    lines.append(f"  licence: {ask('licence', brief, {})}")
     lines += ["", *draft_split(profiles, brief, cut), "", f"features: {list_values(features, 11)}"]
     lines += ["# baseline: the feature by which people decide today", "", "columns:", *columns]
     if slices:

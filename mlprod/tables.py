@@ -953,7 +953,7 @@ def keep_texts(
 
 def read_kept(path: Path) -> Iterator[pa.Table]:  # path: from keep_texts
     "Read a file of texts again, a batch at a time."
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=False) as file:  # else what was read stays in memory
         for records in file.iter_batches(100_000):
             yield pa.Table.from_batches([records])
 

@@ -139,6 +139,16 @@ def test_a_sampled_model_says_what_half_of_its_rows_would_give(root):
     assert len(sampling.half.held_out) < len(model.held_out) < len(learned)
 
 
+def test_a_table_of_which_a_part_was_read_is_a_sample_too(root):
+    "There was time for all rows that were read, a tenth of the table's."
+    contract = read_contract(root / "data/flights/contract.yaml")
+    rows = read_rows(root / "data/flights/sample.parquet", contract)
+    train, _ = split_rows(rows, contract, seed=1)
+    _, learned, sampling = train_sampled("logistic", train, contract, 1, drawn=0.1)
+    assert len(learned) == len(train) == sampling.rows and sampling.of == 10 * len(train)
+    assert sampling.half is not None
+
+
 def record(folder, **more):
     "Record a run of no importance."
     metrics = {"auc": np.float64(0.6)}

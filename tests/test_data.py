@@ -2,7 +2,10 @@
 """What lesson 03 promises, at its edges."""
 
 import gzip
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -14,6 +17,7 @@ from mlprod.data import (
     DataError,
     check_table,
     compare_windows,
+    count_rows,
     describe_health,
     hash_file,
     read_column,
@@ -484,3 +488,98 @@ def test_all_mistakes_of_a_table_come_at_once(birds, penguins, tmp_path):
     ]
     birds.to_csv(path, index=False)
     pd.testing.assert_frame_equal(check_table(path, penguins), birds, check_dtype=False)
+
+
+def draw(contract, at_most):
+    "The contract, with so many rows to draw from a larger table."
+    data = contract.data.model_copy(update={"at_most": at_most})
+    return contract.model_copy(update={"data": data})
+
+
+def test_a_contract_that_draws_nothing_is_written_as_ever(flights, tmp_path):
+    "So its artifacts keep their versions."
+    assert "at_most" not in flights.model_dump(mode="json", by_alias=True)["data"]
+    assert draw(flights, 7).model_dump(mode="json", by_alias=True)["data"]["at_most"] == 7
+
+
+def test_csv_and_parquet_give_the_same_sample(sample, flights, tmp_path):
+    "Rows of the file, each with its place there, whatever the row groups of the file."
+    sample.to_csv(tmp_path / "rows.csv", index=False)
+    sample.to_parquet(tmp_path / "rows.parquet", index=False)
+    sample.to_parquet(tmp_path / "groups.parquet", index=False, row_group_size=77)
+    drawn = {}
+    for name in ("rows.csv", "rows.parquet", "groups.parquet"):
+        drawn[name] = read_rows(tmp_path / name, draw(flights, 600))
+        assert count_rows(tmp_path / name, draw(flights, 600), drawn[name]) == len(sample)
+    first = drawn["rows.parquet"]
+    assert len(first) == 600 and first.index.is_monotonic_increasing
+    pd.testing.assert_frame_equal(first, sample.loc[first.index])
+    for each in drawn.values():
+        pd.testing.assert_frame_equal(each, first, check_dtype=False, check_index_type=False)
+
+
+def test_a_table_that_is_small_enough_is_read_as_ever(sample, flights, root):
+    "All rows, in their order."
+    path = root / "data/flights/sample.parquet"
+    for at_most in (len(sample), 10**6):
+        rows = read_rows(path, draw(flights, at_most))
+        pd.testing.assert_frame_equal(rows, sample)
+        assert count_rows(path, draw(flights, at_most), rows) == len(sample)
+
+
+def test_a_mistake_in_a_sample_is_named_by_the_files_row(sample, flights, tmp_path):
+    "Not by its place among the rows that were drawn."
+    place = read_rows_index(sample, flights, tmp_path)[300]
+    sample.assign(distance=sample["distance"].where(sample.index != place, 7_000)).to_csv(
+        tmp_path / "bad.csv", index=False
+    )
+    with pytest.raises(DataError, match=f"row {place + 1}: distance: expected 10"):
+        check_table(tmp_path / "bad.csv", draw(flights, 600))
+
+
+def read_rows_index(sample, flights, folder):
+    "The places of 600 rows that are drawn."
+    sample.to_csv(folder / "good.csv", index=False)
+    return read_rows(folder / "good.csv", draw(flights, 600)).index
+
+
+def test_a_line_that_is_no_row_is_found_in_the_whole_file(sample, flights, tmp_path):
+    "The last one has a value too few; few rows are drawn."
+    sample.to_csv(tmp_path / "rows.csv", index=False)
+    with open(tmp_path / "rows.csv", "a") as file:
+        file.write("1,2,3\n")
+    assert "row 5001: expected 16 values" in refused(tmp_path / "rows.csv", draw(flights, 5))
+
+
+READING = """
+import resource, sys
+from mlprod.contract import read_contract
+from mlprod.data import read_rows
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(len(read_rows(sys.argv[2], read_contract(sys.argv[1]))))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory in kB is Linux's")
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_a_sample_needs_less_memory_than_its_table(sample, root, tmp_path, kind):
+    "Of 600,000 flights 5,000 are drawn: in half of what reading all of them takes, at most."
+    many = pd.concat([sample] * 120, ignore_index=True)
+    path = tmp_path / f"rows.{kind}"
+    if kind == "csv":
+        many.to_csv(path, index=False)
+    else:
+        many.to_parquet(path, index=False, row_group_size=50_000)
+    page = (root / "data/flights/contract.yaml").read_text(encoding="utf-8")
+    needed = {}
+    for at_most in ("5000", "null"):
+        contract = tmp_path / "contract.yaml"
+        contract.write_text(page.replace("data:\n", f"data:\n  at_most: {at_most}\n"), "utf-8")
+        done = subprocess.run(
+            [sys.executable, "-c", READING, contract, path], text=True, capture_output=True,
+            env=os.environ | {"PYTHONPATH": str(root)}, check=True,
+        )  # fmt: skip
+        n_rows, needed[at_most] = map(int, done.stdout.split())
+        assert n_rows == (5000 if at_most == "5000" else len(many))
+    assert needed["5000"] < needed["null"] / 2

@@ -61,9 +61,11 @@ def read_project(path: Path):  # of the contract; the contract
 def check_project(contract, rows: Path, seconds: float) -> None:  # seconds: that a cell may take
     "Find every mistake in a project's rows, and say how long training takes at most."
     from mlprod.choose import describe_training
-    from mlprod.data import check_table
+    from mlprod.data import check_table, count_rows
 
     table = check_table(rows, contract)
+    if (every := count_rows(rows, contract, table)) > len(table):
+        print(f"rows: {len(table):,}, drawn at random from {every:,}", file=sys.stderr)
     n_rows, split = len(table), contract.split
     if split.by:
         n_rows = int((table[split.by] < split.test_from).sum())
