@@ -423,10 +423,11 @@ ADDED = pa.schema(
 
 def join_warnings(answers: Answers) -> pa.Array:
     "Write the warnings of each record as one text; null where there are none."
-    if len(answers.warnings) < 2:
-        return [*answers.warnings, pa.nulls(len(answers.record), pa.string())][0]
-    joined = pc.binary_join_element_wise(*answers.warnings, "; ", null_handling="skip")
-    return pc.if_else(pc.equal(joined, ""), None, joined)
+    joined = pa.nulls(len(answers.record), pa.string())
+    for texts in answers.warnings:
+        both = pc.binary_join_element_wise(joined, texts, "; ")  # null where one of them is
+        joined = pc.coalesce(both, joined, texts)
+    return joined
 
 
 def add_answers(table: pa.Table, answers: Answers, file: str = "") -> pa.Table:
@@ -561,6 +562,7 @@ def naming(name: str, last: int = 0) -> Iterator[None]:  # last: number of the r
         raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         text = f"expected {find_kind(name)}, got: {str(error).splitlines()[0]}"
+        text = getattr(error, "strerror", None) or text  # such as a full disk
         text = UNCLOSED if "straddling" in text else text  # a value longer than a block
         raise ScoreError(f"{place}: {text}") from error
 

@@ -562,9 +562,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory in kB is Linux's")
-@pytest.mark.parametrize("kind", ["parquet", "csv"])
-def test_a_sample_needs_less_memory_than_its_table(sample, root, tmp_path, kind):
-    "Of 600,000 flights 5,000 are drawn: in half of what reading all of them takes, at most."
+@pytest.mark.parametrize(("kind", "times"), [("parquet", 3), ("csv", 1.3)])
+def test_a_sample_needs_less_memory_than_its_table(sample, root, tmp_path, kind, times):
+    "Of 600,000 flights 5,000 are drawn; CSV is read in blocks of 16 MB, and a few are under way."
     many = pd.concat([sample] * 120, ignore_index=True)
     path = tmp_path / f"rows.{kind}"
     if kind == "csv":
@@ -582,4 +582,4 @@ def test_a_sample_needs_less_memory_than_its_table(sample, root, tmp_path, kind)
         )  # fmt: skip
         n_rows, needed[at_most] = map(int, done.stdout.split())
         assert n_rows == (5000 if at_most == "5000" else len(many))
-    assert needed["5000"] < needed["null"] / 2
+    assert needed["5000"] < needed["null"] / times

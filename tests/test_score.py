@@ -533,3 +533,34 @@ def test_a_parquet_file_does_not_stay_in_memory(tmp_path):
     _, pieces = score.read_parquet(str(path), FLIGHTS.features)
     held = [pa.total_allocated_bytes() - before for _ in pieces]
     assert len(held) == 10 and max(held) < path.stat().st_size
+
+
+@pytest.mark.parametrize("target", ["out.csv", "out.parquet", "out.ndjson"])
+def test_warnings_about_two_columns_stand_beside_their_row(tmp_path, target):
+    "Both in one row, one in another, and none in a third."
+    places = [("XWR", "XX"), ("JFK", "UA"), ("XWR", "UA"), ("JFK", "XX")]
+    lines = [f"2023-07-05T18:30:00-04:00,{origin},{carrier},719" for origin, carrier in places]
+    (tmp_path / "in.csv").write_text("\n".join([HEADER, *lines]))
+    done = score_table(FLIGHTS, str(tmp_path / "in.csv"), str(tmp_path / target))
+    assert done == (4, 4, 0, 3)
+    path, read = tmp_path / target, {".csv": pd.read_csv, ".parquet": pd.read_parquet}
+    if target == "out.ndjson":
+        lines = map(json.loads, path.read_bytes().splitlines())
+        found = ["; ".join(each["warnings"]) for each in lines]
+    else:
+        found = read[path.suffix](path)["warnings"].fillna("").tolist()
+    airport, airline = 'origin: unknown category "XWR"', 'carrier: unknown category "XX"'
+    assert found == [f"{airport}; {airline}", "", airport, airline]
+
+
+@posix
+def test_a_file_that_cannot_grow_is_named_with_the_systems_reason(tmp_path):
+    "As a full disk would be, and not as a file of another kind; nothing is left behind."
+    (tmp_path / "in.csv").write_text("\n".join([HEADER, *[LINE] * 5000]))
+    command = [sys.executable, "-m", "mlprod.cli", "score", "in.csv", "out.csv"]
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -f 64; exec "$@"', "sh", *command, "--artifacts", str(ARTIFACTS)],
+        cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 1 and done.stderr == "mlprod: out.csv: File too large\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
