@@ -159,3 +159,22 @@ def test_a_feature_that_knows_the_answer_stops_the_line(tmp_path):
     with pytest.raises(NotebookFailed, match="mean_radius: .*checked"):
         run_line(contract, tmp_path)
     assert not (tmp_path / "artifacts").exists()
+
+
+def test_a_table_that_is_too_large_is_sampled_and_says_so(tmp_path):
+    "How many rows were drawn from how many stands in the page, what it costs in report and card."
+    contract = projects.write_amounts(tmp_path / "data")
+    page = contract.read_text(encoding="utf-8")
+    contract.write_text(page.replace("data: {", "data: {at_most: 300, "), encoding="utf-8")
+    n_rows = len(pd.read_parquet(contract.with_name("rows.parquet")))
+    run_line(contract, tmp_path, override="few rows prove little")
+    folder = tmp_path / "artifacts" / contract.parent.name
+    version = json.loads((folder / "in_service.json").read_text())["version"]
+    report = json.loads((folder / version / "report.json").read_text(encoding="utf-8"))
+    trained, of = re.search(r"trained on ([\d,]+) of ([\d,]+) rows", str(report["doubts"])).groups()
+    trained, of = (int(each.replace(",", "")) for each in (trained, of))
+    assert trained + report["rows"] == 300 and of == round(trained * n_rows / 300)
+    assert report["sampled"] == trained
+    assert f"{trained:,} of {of:,} rows" in (folder / version / "card.md").read_text("utf-8")
+    shown = (tmp_path / "report.ipynb").read_text(encoding="utf-8")
+    assert f"The file has {n_rows:,} rows, and these were drawn from it at random." in shown

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from sklearn import datasets
 
 import mlprod.new
+import mlprod.start
 from mlprod.commands.capstone import COMMANDS
 from mlprod.contract import load_page, read_contract
 from mlprod.data import hash_file, read_rows, split_rows, take_labels
@@ -109,6 +110,17 @@ def test_the_readme_describes_the_rows(birds, tmp_path):
     assert f"| birds.parquet | 344 | {size:,} | `{hash_file(path)}` |" in text
     assert text.count("| number |") == 5 and "| island | category | " in text
     assert pq.ParquetFile(path).metadata.row_group(0).column(0).compression == "ZSTD"
+
+
+def test_a_large_table_is_drafted_with_a_sample(birds, tmp_path, monkeypatch):
+    "The contract says how many rows are drawn; a smaller table's says nothing of it."
+    made = new(tmp_path / "small", birds, "--target", "species", "--yes")
+    assert "at_most" not in (made.folder / "contract.yaml").read_text(encoding="utf-8")
+    monkeypatch.setattr(mlprod.start, "LARGE", 8 * 200)  # values of 200 birds
+    made = new(tmp_path / "large", birds, "--target", "species", "--yes")
+    contract = read_contract(made.folder / "contract.yaml")
+    assert contract.data.at_most == 200
+    assert len(read_rows(made.folder / contract.data.rows, contract)) == 200
 
 
 def test_a_suspect_is_asked_for_and_left_out_by_yes(tmp_path):
