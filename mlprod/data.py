@@ -136,7 +136,11 @@ def check_header(
     return names
 
 
-def read_text(path: Path, contract: Contract, mark: str) -> Iterator[pa.Table]:
+def read_text(
+    path: Path,  # of a CSV file
+    contract: Contract,
+    mark: str,   # , or a tab: what separates values
+) -> Iterator[pa.Table]:
     "Read CSV in batches, without guessing: values stay text; faults are raised at its end."
     names, skipped, unclosed, before = check_header(path, contract, mark), [], {}, 0
     reader = arrow_csv.open_csv(
@@ -205,7 +209,7 @@ def draw_rows(
 
 
 def to_frame(table: pa.Table, places: np.ndarray | None) -> pd.DataFrame:
-    "Turn a table into a DataFrame whose index is each row's place in the file."
+    "Turn a table into a DataFrame whose index are its rows' places in the file; None: all."
     rows = table.to_pandas(split_blocks=True, self_destruct=True)
     rows = rows.reset_index(drop=rows.index.names == [None])
     return rows if places is None else rows.set_axis(places)

@@ -75,8 +75,11 @@ def profile_table(path: Path) -> dict[str, Profile]:  # path: of a Parquet file
     }  # fmt: skip
 
 
-def read_columns(path: Path, names: list[str]) -> Iterator[pa.Table]:
-    "Read some columns of a Parquet file in batches."
+def read_columns(
+    path: Path,        # of a Parquet file
+    names: list[str],  # of some of its columns
+) -> Iterator[pa.Table]:
+    "Read columns in batches."
     with pq.ParquetFile(path, pre_buffer=False) as file:
         for records in file.iter_batches(200_000, columns=list(dict.fromkeys(names))):
             yield pa.Table.from_batches([records])

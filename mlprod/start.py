@@ -537,8 +537,8 @@ def draft_split(
 LARGE = 30_000_000  # values, rows times columns: of a larger table a sample is enough
 
 
-def rows_at_most(n_columns: int) -> int:
-    "Say how many rows of a table are read at once, whatever the machine."
+def rows_at_most(n_columns: int) -> int:  # n_columns: of a table
+    "Say how many of its rows are read at once, whatever the machine."
     return LARGE // n_columns
 
 
