@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .contract import Contract, ContractError, read_contract
@@ -322,14 +323,18 @@ def report_checks(
     checks: dict[str, Callable[[Path], list[str]]],  # what has to hold → the check
 ) -> int:  # how many problems there are
     "Run checks; say of each that it holds, or what is wrong and what mends it."
-    wrong = 0
-    for name, check in checks.items():
+
+    def find_problems(check: Callable[[Path], list[str]]) -> list[str]:
         try:
-            problems = check(root)
+            return check(root)
         except (ValueError, OSError, ImportError) as error:
-            problems = [f"could not be checked: {error}"]
-        print(f"{'no' if problems else 'ok'}  {name}", flush=True)
-        for problem in problems:
-            print(f"    {problem}")
-        wrong += len(problems)
+            return [f"could not be checked: {error}"]
+
+    wrong = 0
+    with ThreadPoolExecutor(2) as pool:  # the first one waits for another process
+        for name, problems in zip(checks, pool.map(find_problems, checks.values()), strict=True):
+            print(f"{'no' if problems else 'ok'}  {name}", flush=True)
+            for problem in problems:
+                print(f"    {problem}")
+            wrong += len(problems)
     return wrong
