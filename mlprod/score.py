@@ -150,7 +150,11 @@ def read_parquet(
     every, n_rows = file.schema_arrow.names, file.metadata.num_rows
     names = [name for name in every if not re.match(r"__index_level_\d+__$", name)]  # pandas' own
     require_names(names, features)
-    schema = pa.schema([file.schema_arrow.field(name) for name in names])
+    fields = [file.schema_arrow.field(name) for name in names]
+    schema = pa.schema([
+        field.with_type(pa.string()) if pa.types.is_string_view(field.type) else field
+        for field in fields
+    ])  # fmt: skip
     numbered = number_texts(schema)
     texts = [name for name in names if numbered.field(name) != schema.field(name)]
     file = pq.ParquetFile(path, read_dictionary=texts, pre_buffer=False)

@@ -564,3 +564,16 @@ def test_a_file_that_cannot_grow_is_named_with_the_systems_reason(tmp_path):
     )  # fmt: skip
     assert done.returncode == 1 and done.stderr == "mlprod: out.csv: File too large\n"
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+@pytest.mark.parametrize("target", ["out.csv", "out.parquet", "out.ndjson"])
+def test_texts_may_be_views(tmp_path, target):
+    "As polars writes them; the output has plain ones."
+    table = pa.table({name: [value] * 3 for name, value in GOOD.items()})
+    views = {"origin": pa.string_view(), "carrier": pa.string_view()}
+    fields = [(each.name, views.get(each.name, each.type)) for each in table.schema]
+    pq.write_table(table.cast(pa.schema(fields)), tmp_path / "in.parquet")
+    done = score_table(FLIGHTS, str(tmp_path / "in.parquet"), str(tmp_path / target))
+    assert done == (3, 3, 0, 0)
+    if target == "out.parquet":
+        assert pq.read_schema(tmp_path / target).field("origin").type == pa.string()
