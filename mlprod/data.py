@@ -115,8 +115,12 @@ def read_parquet(path: Path, at_most: int | None) -> Iterator[pa.Table]:  # at_m
         if at_most is None or file.metadata.num_rows <= at_most:
             yield pq.read_table(path)
             return
+        schema = file.schema_arrow
+        for place, field in enumerate(schema):
+            if pa.types.is_string_view(field.type):  # Arrow cannot pick rows of such texts
+                schema = schema.set(place, field.with_type(pa.string()))
         for records in file.iter_batches():
-            yield pa.Table.from_batches([records])
+            yield pa.Table.from_batches([records]).cast(schema)
 
 
 def check_header(

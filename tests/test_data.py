@@ -9,6 +9,8 @@ import sys
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mlprod.contract import read_contract
@@ -516,6 +518,17 @@ def test_csv_and_parquet_give_the_same_sample(sample, flights, tmp_path):
     pd.testing.assert_frame_equal(first, sample.loc[first.index])
     for each in drawn.values():
         pd.testing.assert_frame_equal(each, first, check_dtype=False, check_index_type=False)
+
+
+def test_texts_may_be_views(birds, penguins, root, tmp_path):
+    "As polars writes them; all rows, or a sample."
+    path = root / "data/penguins/penguins.parquet"
+    table, kinds = pq.read_table(path), {pa.string(): pa.string_view(), pa.large_string(): pa.string_view()}
+    fields = [(field.name, kinds.get(field.type, field.type)) for field in table.schema]
+    pq.write_table(table.cast(pa.schema(fields)), tmp_path / "views.parquet")
+    for contract in (penguins, draw(penguins, 100)):
+        rows = read_rows(tmp_path / "views.parquet", contract)
+        pd.testing.assert_frame_equal(rows, read_rows(path, contract))
 
 
 def test_a_table_that_is_small_enough_is_read_as_ever(sample, flights, root):
