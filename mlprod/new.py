@@ -375,8 +375,10 @@ def describe_project(
     }  # fmt: skip
     left = [f"{name} ({why})" for name, why in reasons.items() if why]
     split = f"{project.cut[0]} from {project.cut[1]} on tests" if project.cut else "30% at random"
+    enough = rows_at_most(len(profiles))
+    sampled = f"; {enough:,} of the rows are drawn at random" * (table.rows > enough)
     lines = [
-        f"took      {origin}: {table.rows:,} rows, {len(profiles)} columns",
+        f"took      {origin}: {table.rows:,} rows, {len(profiles)} columns{sampled}",
         f"detected  {shorten(table.notes, 3)}" + (" (README.md)" if several > 0 else ""),
         f"target    {brief.target}: {labels}",
         f"features  {len(reasons) - len(left)} of {len(reasons)} columns",

@@ -120,6 +120,8 @@ def test_a_large_table_is_drafted_with_a_sample(birds, tmp_path, monkeypatch):
     made = new(tmp_path / "large", birds, "--target", "species", "--yes")
     contract = read_contract(made.folder / "contract.yaml")
     assert contract.data.at_most == 200
+    took, *_ = describe_project(made, "birds.csv")
+    assert took.endswith("344 rows, 8 columns; 200 of the rows are drawn at random")
     assert len(read_rows(made.folder / contract.data.rows, contract)) == 200
 
 
