@@ -149,7 +149,7 @@ def read_text(
     names, skipped, unclosed, before = check_header(path, contract, mark), [], {}, 0
     reader = arrow_csv.open_csv(
         path,
-        arrow_csv.ReadOptions(use_threads=False, block_size=2**24),  # with threads: no numbers
+        arrow_csv.ReadOptions(use_threads=False, block_size=2**20),  # with threads: no numbers
         arrow_csv.ParseOptions(
             delimiter=mark, newlines_in_values=True,
             invalid_row_handler=lambda row: skipped.append(len(skipped) < MOST and row) or "skip",

@@ -25,7 +25,7 @@ import pyarrow.csv as arrow_csv
 
 from .app.model import Artifact
 from .app.rows import Features
-from .score import ADDED, BYTES, ROWS, Outcome, Part, Piece, ScoreError, Task
+from .score import ADDED, BLOCKS, BYTES, ROWS, Outcome, Part, Piece, ScoreError, Task
 from .score import csv_options, find_kind, make_parts, make_schema, naming
 from .score import open_parquet, output_schema, read_csv, read_ndjson, read_parquet
 from .write import open_aside, sync_folder, try_lock, write_aside
@@ -114,7 +114,7 @@ def make_head(files: list[str], task: Task) -> dict:  # files: the input, in ord
     return {
         "input": [identify(file) for file in files],
         "artifact": task.artifact.version,
-        "batch": [ROWS, BYTES],
+        "batch": [ROWS, BYTES, BLOCKS],
         "output": find_kind(task.target),
         "rejects": task.rejects,
         "reader": f"pyarrow {pa.__version__}",

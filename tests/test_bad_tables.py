@@ -123,6 +123,12 @@ REFUSED = {
     "a time among times": ("t.csv", column(["9:30"] * 30 + ["9.75"]), {}, "a time such as 1:30"),
     "lines too long": ("t.csv", lines("5,no,6", "5,no,6"), {}, "got 3 (and 1 more such rows)"),
     "a quote that does not close": ("t.csv", lines('"5,no') + lines(), {}, "quote"),
+    "an open quote near the top": (
+        "t.csv", 'a,y\n1,no\n2,"yes\n' + lines(rows=20_000), {}, "row 2: y: expected a quote"
+    ),
+    "an open quote with millions of bytes behind it": (
+        "t.csv", 'a,y\n1,no\n2,"yes\n' + lines(rows=400_000), {}, "is a quote open"
+    ),
     "an open quote in the header": ("t.csv", '"a,y\n' + lines() * 400, {}, "quote"),
     "gzip": ("t.csv", gzip.compress(lines().encode()), {}, "gunzip"),
     "gzip by its name": ("t.csv.gz", gzip.compress(lines().encode()), {}, "gunzip"),
