@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['KINDS', 'MAGIC', 'CHUNK', 'CODES', 'CENTRAL', 'SEPARATORS', 'HEADER_WITHIN', 'MOST', 'BLOCK', 'BATCH', 'UNCLOSED',
-           'ROWS', 'MERGED', 'BLANKS', 'SPACE', 'NO_SYMBOL', 'UNITS', 'SYMBOL', 'THOUSANDS', 'MARKS', 'GROUPED',
-           'NUMBER', 'WHOLE', 'CLOCK', 'EPOCH', 'WHEN', 'OFFSET', 'DATE', 'DAYS', 'FORMATS', 'TYPES', 'TableError',
-           'Options', 'Source', 'find_kind', 'find_encoding', 'find_header', 'clean_names', 'refuse_target', 'Header',
-           'read_header', 'split_records', 'read_head', 'find_separator', 'open_text', 'read_records', 'check_quotes',
-           'write_cell', 'make_tables', 'open_excel', 'cut_blank_end', 'has_merged_rows', 'open_sql', 'plain_type',
-           'open_parquet', 'parse_moments', 'Survey', 'fit', 'plain_numbers', 'Way', 'choose_mark', 'choose_format',
-           'choose_way', 'type_of', 'convert', 'Table', 'is_header', 'keep_texts', 'read_kept', 'read_table',
-           'check_typed']
+           'ROWS', 'MERGED', 'PARQUET', 'ONE_AHEAD', 'BLANKS', 'SPACE', 'NO_SYMBOL', 'UNITS', 'SYMBOL', 'THOUSANDS',
+           'MARKS', 'GROUPED', 'NUMBER', 'WHOLE', 'CLOCK', 'EPOCH', 'WHEN', 'OFFSET', 'DATE', 'DAYS', 'FORMATS',
+           'TYPES', 'TableError', 'Options', 'Source', 'find_kind', 'find_encoding', 'find_header', 'clean_names',
+           'refuse_target', 'Header', 'read_header', 'split_records', 'read_head', 'find_separator', 'open_text',
+           'read_records', 'check_quotes', 'write_cell', 'make_tables', 'open_excel', 'cut_blank_end',
+           'has_merged_rows', 'open_sql', 'plain_type', 'open_parquet', 'parse_moments', 'Survey', 'fit',
+           'plain_numbers', 'Way', 'choose_mark', 'choose_format', 'choose_way', 'type_of', 'convert', 'Table',
+           'is_header', 'keep_texts', 'read_kept', 'read_table', 'check_typed']
 
 # %% ../nbs/workshop/tables.ipynb #tab00002
 import codecs
@@ -583,6 +583,12 @@ def plain_type(kind: pa.DataType) -> pa.DataType | None:  # kind: as it stands i
     return pa.string() if is_text or str(kind) == "string_view" else None
 
 
+PARQUET = arrow_dataset.ParquetFileFormat(
+    default_fragment_scan_options=arrow_dataset.ParquetFragmentScanOptions(pre_buffer=False)
+)
+ONE_AHEAD = {"batch_readahead": 1, "fragment_readahead": 1, "use_threads": False}  # else many are
+
+
 def open_parquet(path: Path, options: Options) -> Source:  # path: of a file or a folder
     "Open a Parquet file, or a folder of them; raises TableError."
     try:
@@ -590,7 +596,7 @@ def open_parquet(path: Path, options: Options) -> Source:  # path: of a file or 
         if len(set(names)) < len(names):
             name = show(max(names, key=names.count))
             raise TableError(f"{path}: expected each column once; got {name} twice")
-        data = arrow_dataset.dataset(path, format="parquet", partitioning="hive")
+        data = arrow_dataset.dataset(path, format=PARQUET, partitioning="hive")
         schema = data.schema
         files = len(data.files)
     except TableError:
@@ -615,7 +621,7 @@ def open_parquet(path: Path, options: Options) -> Source:  # path: of a file or 
 
     def read() -> Iterator[pa.Table]:
         try:
-            for records in data.to_batches(columns=kept, batch_size=100_000):
+            for records in data.to_batches(columns=kept, batch_size=100_000, **ONE_AHEAD):
                 if len(records):  # a moment is cut to its microsecond
                     table = pa.Table.from_batches([records]).rename_columns(names)
                     yield table.cast(wanted, safe=False)
