@@ -25,7 +25,7 @@ from mlprod.data import hash_file, read_rows, split_rows, take_labels
 from mlprod.new import NewError, ask_user, describe_project, start_project
 from mlprod.standards import to_odcs
 from mlprod.start import NOT_STATED, Brief, StartError, find_todos, profile_column, quote, widen
-from mlprod.tables import TableError
+from mlprod.tables import Options, TableError, open_parquet, open_text
 
 ROOT = Path(mlprod.__file__).resolve().parent.parent
 PENGUINS = ROOT / "data" / "penguins"
@@ -255,3 +255,21 @@ def test_what_has_no_labels_names_the_way_out(birds, tmp_path):
         new(tmp_path, tmp_path / "t.csv", "--target", "species")
     with pytest.raises(TableError, match="did you mean"):
         new(tmp_path, birds, "--target", "specie")
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_table_is_not_read_far_ahead(tmp_path, kind):
+    "Of 96 MB of Parquet or 190 of CSV less than 90 are held at any time."
+    path, many = tmp_path / f"t.{kind}", 3_000_000
+    if kind == "csv":
+        path.write_text("a,b,y\n" + f"{'1' * 40},{'2' * 20},0\n" * many)
+        source = open_text(path, Options("y"))
+    else:
+        numbers = np.random.default_rng(0).random((4, many))
+        table = pa.table(dict(zip("abcy", numbers, strict=True)))
+        pq.write_table(table, path, row_group_size=100_000, use_dictionary=False)
+        del table
+        source = open_parquet(path, Options("y"))
+    before = pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() - before for _ in source.read()]
+    assert len(held) > 10 and max(held) < 90e6 < path.stat().st_size
