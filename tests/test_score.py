@@ -309,9 +309,9 @@ def test_other_columns_stop_the_table_whatever_is_done_with_bad_records(tmp_path
 def test_records_keep_their_numbers_however_the_file_is_cut(tmp_path_factory, lines, drawn):
     "A block may begin anywhere; a record that was skipped has a number, a blank line has none."
     longest = len(LINE) + 6
+    blocks, size = drawn.draw(st.integers(1, 4)), drawn.draw(st.integers(longest, 6 * longest))
     before = score.BYTES, score.BLOCKS
-    score.BLOCKS = drawn.draw(st.integers(1, 4))
-    score.BYTES = score.BLOCKS * drawn.draw(st.integers(longest, 6 * longest))
+    score.BYTES, score.BLOCKS = blocks * size, blocks
     try:
         results = score_text(tmp_path_factory.mktemp("score"), "\n".join([HEADER, *lines, ""]))
     finally:
