@@ -43,8 +43,8 @@ from .frames import BLANKS, NUMBER, compare_names, make_matrix, pick_plain, read
 KINDS = {
     ".parquet": "Parquet", ".csv": "CSV", ".tsv": "TSV", ".ndjson": "NDJSON", ".jsonl": "NDJSON"
 }  # fmt: skip
-ROWS, BYTES = 100_000, 8_000_000  # of a batch: of Parquet, of text
-BLOCKS = 8  # of CSV are a batch: pyarrow reads 32 ahead
+ROWS, BYTES = 100_000, 5_000_000  # of a batch: of Parquet, of text
+BLOCKS = 5  # of CSV are a batch: pyarrow reads 32 ahead
 
 
 class ScoreError(ValueError):
