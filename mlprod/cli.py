@@ -10,6 +10,8 @@ __all__ = ['COMMANDS', 'GROUPS', 'Parser', 'make_parser', 'list_commands', 'name
 import argparse
 import atexit
 import gc
+import io
+import os
 import signal
 import sys
 import threading
@@ -83,6 +85,11 @@ def main(
     words: list[str] | None = None,  # the command line; None: that of this process
 ) -> int:  # exit status
     "Run one command."
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if stream is None:  # closed: or a file of ours would get its number
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stderr is None:
+        sys.stderr = io.StringIO()  # progress and errors have nowhere to go
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a Windows console may not know every letter

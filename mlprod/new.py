@@ -80,7 +80,7 @@ def read_columns(
     names: list[str],  # of some of its columns
 ) -> Iterator[pa.Table]:
     "Read columns in batches."
-    with pq.ParquetFile(path, pre_buffer=False) as file:
+    with pq.ParquetFile(path, pre_buffer=False, buffer_size=2**16) as file:
         for records in file.iter_batches(200_000, columns=list(dict.fromkeys(names))):
             yield pa.Table.from_batches([records])
 
@@ -136,7 +136,7 @@ def write_sample(
 ) -> None:
     "Write about SAMPLE rows of a Parquet file, evenly."
     with (
-        pq.ParquetFile(path, pre_buffer=False) as file,
+        pq.ParquetFile(path, pre_buffer=False, buffer_size=2**16) as file,
         pq.ParquetWriter(to, file.schema_arrow) as writer,
     ):
         every = max(1, file.metadata.num_rows // SAMPLE)

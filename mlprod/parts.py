@@ -14,6 +14,7 @@ import io
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -25,7 +26,7 @@ import pyarrow.csv as arrow_csv
 
 from .app.model import Artifact
 from .app.rows import Features
-from .score import ADDED, BLOCKS, BYTES, ROWS, Outcome, Part, Piece, ScoreError, Task
+from .score import ADDED, BLOCKS, BYTES, LARGE, ROWS, Outcome, Part, Piece, ScoreError, Task
 from .score import csv_options, find_kind, make_parts, make_schema, naming
 from .score import open_parquet, output_schema, read_csv, read_ndjson, read_parquet
 from .write import open_aside, sync_folder, try_lock, write_aside
@@ -109,12 +110,17 @@ def identify(file: str) -> list:  # a name, a size, a moment in nanoseconds, a h
     return [Path(file).name, about.st_size, about.st_mtime_ns, digest.hexdigest()]
 
 
-def make_head(files: list[str], task: Task) -> dict:  # files: the input, in order
+def make_head(
+    files: list[str],   # the input, in order
+    labels: list[str],  # their names in the output; empty for a single one
+    task: Task,
+) -> dict:
     "Name all that the bytes of a part depend on."
     return {
         "input": [identify(file) for file in files],
+        "labels": labels,
         "artifact": task.artifact.version,
-        "batch": [ROWS, BYTES, BLOCKS],
+        "batch": [ROWS, LARGE, BYTES, BLOCKS],
         "output": find_kind(task.target),
         "rejects": task.rejects,
         "reader": f"pyarrow {pa.__version__}",
@@ -314,6 +320,8 @@ def score_stream(
     head: bytes,          # its first line
 ) -> Iterator[Part]:
     "Write parts to standard output, as they come."
+    if sys.stdout is None:  # or a file of ours would get its number
+        raise ScoreError("standard output: expected it to be open, got it closed")
     with ExitStack() as stack:
         refused = stack.enter_context(open_aside(Path(rejects))) if rejects else io.BytesIO()
         refused.write(head)
@@ -328,14 +336,14 @@ def score_stream(
 
 def score_parts(
     task: Task,
-    files: list[str],     # the input, in order
     pieces: Iterator[Piece],
+    head: dict,           # from make_head
     rejects: str | None,  # CSV to write rejected records to; None: not kept
     names: bytes,         # of the rejected records' columns
     make: Callable,       # make_parts, or the cluster's
 ) -> Iterator[Part]:
     "Score pieces into a file or a folder, part by part."
-    target, kind, head = Path(task.target), find_kind(task.target), make_head(files, task)
+    target, kind = Path(task.target), find_kind(task.target)
     if kind == "folder" and target.exists() and (not target.is_dir() or any(target.iterdir())):
         path = target / MANIFEST
         done, length = read_done(path.read_bytes() if path.exists() else b"", head)
@@ -386,7 +394,7 @@ def score_table(
         made = make_parts(task, pieces, 1) if live else make(task, pieces)
         parts = score_stream(task, made, rejects, names)
     else:
-        parts = score_parts(task, files, pieces, rejects, names, make)
+        parts = score_parts(task, pieces, make_head(files, labels, task), rejects, names, make)
     total = Outcome(0, 0, 0, 0)
     for part in parts:
         total = Outcome(*map(sum, zip(total, part.counts, strict=True)))

@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['KINDS', 'MAGIC', 'CHUNK', 'CODES', 'CENTRAL', 'SEPARATORS', 'HEADER_WITHIN', 'MOST', 'BLOCK', 'BATCH', 'UNCLOSED',
-           'ROWS', 'MERGED', 'PARQUET', 'ONE_AHEAD', 'BLANKS', 'SPACE', 'NO_SYMBOL', 'UNITS', 'SYMBOL', 'THOUSANDS',
-           'MARKS', 'GROUPED', 'NUMBER', 'WHOLE', 'CLOCK', 'EPOCH', 'WHEN', 'OFFSET', 'DATE', 'DAYS', 'FORMATS',
-           'TYPES', 'TableError', 'Options', 'Source', 'find_kind', 'find_encoding', 'find_header', 'clean_names',
+           'ROWS', 'MERGED', 'LARGE', 'BUFFER', 'BLANKS', 'SPACE', 'NO_SYMBOL', 'UNITS', 'SYMBOL', 'THOUSANDS', 'MARKS',
+           'GROUPED', 'NUMBER', 'WHOLE', 'CLOCK', 'EPOCH', 'WHEN', 'OFFSET', 'DATE', 'DAYS', 'FORMATS', 'TYPES',
+           'TableError', 'Options', 'Source', 'find_kind', 'find_encoding', 'find_header', 'clean_names',
            'refuse_target', 'Header', 'read_header', 'split_records', 'read_head', 'find_separator', 'open_text',
            'read_records', 'check_quotes', 'write_cell', 'make_tables', 'open_excel', 'cut_blank_end',
-           'has_merged_rows', 'open_sql', 'plain_type', 'open_parquet', 'parse_moments', 'Survey', 'fit',
-           'plain_numbers', 'Way', 'choose_mark', 'choose_format', 'choose_way', 'type_of', 'convert', 'Table',
+           'has_merged_rows', 'open_sql', 'plain_type', 'read_fragment', 'open_parquet', 'parse_moments', 'Survey',
+           'fit', 'plain_numbers', 'Way', 'choose_mark', 'choose_format', 'choose_way', 'type_of', 'convert', 'Table',
            'is_header', 'keep_texts', 'read_kept', 'read_table', 'check_typed']
 
 # %% ../nbs/workshop/tables.ipynb #tab00002
@@ -583,10 +583,27 @@ def plain_type(kind: pa.DataType) -> pa.DataType | None:  # kind: as it stands i
     return pa.string() if is_text or str(kind) == "string_view" else None
 
 
-PARQUET = arrow_dataset.ParquetFileFormat(
-    default_fragment_scan_options=arrow_dataset.ParquetFragmentScanOptions(pre_buffer=False)
-)
-ONE_AHEAD = {"batch_readahead": 1, "fragment_readahead": 1, "use_threads": False}  # else many are
+LARGE, BUFFER = 13_000_000, 2**16  # bytes: of a batch, and of a column that are read at once
+
+
+def read_fragment(
+    fragment: arrow_dataset.ParquetFileFragment,  # a file, with what its folders' names say
+    schema: pa.Schema,                            # of all files
+    names: list[str],                             # of the columns
+) -> Iterator[pa.Table]:  # a dataset's own reader decodes a whole row group
+    "Read a file of Parquet a batch at a time, in less memory than its row groups take."
+    known = arrow_dataset.get_partition_keys(fragment.partition_expression)
+    with pq.ParquetFile(fragment.path, pre_buffer=False, buffer_size=BUFFER) as file:
+        there = [name for name in names if name in file.schema_arrow.names]
+        groups = list(map(file.metadata.row_group, range(file.metadata.num_row_groups)))
+        size = sum(group.total_byte_size for group in groups) / max(1, file.metadata.num_rows)
+        most = max(1, int(min(100_000, LARGE / max(8 * len(names), size))))
+        for records in file.iter_batches(most, columns=there):
+            yield pa.table([
+                records.column(name) if name in there
+                else pa.repeat(pa.scalar(known.get(name), schema.field(name).type), len(records))
+                for name in names
+            ], names)  # fmt: skip
 
 
 def open_parquet(path: Path, options: Options) -> Source:  # path: of a file or a folder
@@ -596,7 +613,7 @@ def open_parquet(path: Path, options: Options) -> Source:  # path: of a file or 
         if len(set(names)) < len(names):
             name = show(max(names, key=names.count))
             raise TableError(f"{path}: expected each column once; got {name} twice")
-        data = arrow_dataset.dataset(path, format=PARQUET, partitioning="hive")
+        data = arrow_dataset.dataset(path, format="parquet", partitioning="hive")
         schema = data.schema
         files = len(data.files)
     except TableError:
@@ -621,10 +638,9 @@ def open_parquet(path: Path, options: Options) -> Source:  # path: of a file or 
 
     def read() -> Iterator[pa.Table]:
         try:
-            for records in data.to_batches(columns=kept, batch_size=100_000, **ONE_AHEAD):
-                if len(records):  # a moment is cut to its microsecond
-                    table = pa.Table.from_batches([records]).rename_columns(names)
-                    yield table.cast(wanted, safe=False)
+            for fragment in data.get_fragments():
+                for table in read_fragment(fragment, schema, kept):
+                    yield table.rename_columns(names).cast(wanted, safe=False)  # to microseconds
         except (OSError, pa.ArrowException) as error:
             raise TableError(f"{path}: expected Parquet; it cannot be read") from error
 

@@ -99,21 +99,22 @@ def test_a_run_killed_at_every_step_goes_on_and_the_output_is_equal(delivered, e
 
 
 def test_what_changes_the_bytes_begins_a_new_run(delivered):
-    "Another input, artifact, format or way with bad records: no part of it is used."
+    "Another input, name, artifact, format or way with bad records: no part of it is used."
     task = score.Task(FLIGHTS, None, "out.csv", True)
     source = [str(delivered / "in.csv")]
-    head = parts.make_head(source, task)
-    assert parts.make_head(source, task) == head
+    head = parts.make_head(source, [""], task)
+    assert parts.make_head(source, [""], task) == head
     others = [
-        parts.make_head(source, task._replace(target="out.parquet")),
-        parts.make_head(source, task._replace(rejects=False)),
-        parts.make_head(source * 2, task),
-        parts.make_head(["-"], task),
+        parts.make_head(source, [""], task._replace(target="out.parquet")),
+        parts.make_head(source, [""], task._replace(rejects=False)),
+        parts.make_head(source * 2, ["", ""], task),
+        parts.make_head(source, ["in.csv"], task),
+        parts.make_head(["-"], [""], task),
     ]
     (delivered / "in.csv").write_text(f"{HEADER}\n{LINE}\n")
-    others.append(parts.make_head(source, task))
+    others.append(parts.make_head(source, [""], task))
     assert head not in others
-    assert parts.make_head(["-"], task) != parts.make_head(["-"], task)
+    assert parts.make_head(["-"], [""], task) != parts.make_head(["-"], [""], task)
     for other in others:
         text = b"".join(map(parts.write_line, (head, parts.Line(0, 1, 1, 0, 0))))
         assert parts.read_done(text, other) == ([], 0)
@@ -197,3 +198,12 @@ def test_a_folder_that_is_no_table_is_refused(tmp_path, names, words):
     with pytest.raises(ScoreError):
         score_table(FLIGHTS, str(tmp_path / "in"), str(tmp_path / "in" / "out.csv"))
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_a_folder_is_another_input_than_its_only_file(tmp_path):
+    "The file's name stands in the output of one of them: neither goes on with the other's parts."
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "in.csv").write_text("\n".join([HEADER, *[LINE] * 3]))
+    parts.score_table(FLIGHTS, str(tmp_path / "in"), str(tmp_path / "out"))
+    with pytest.raises(ScoreError, match="expected no such folder"):
+        parts.score_table(FLIGHTS, str(tmp_path / "in" / "in.csv"), str(tmp_path / "out"))

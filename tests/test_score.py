@@ -589,3 +589,61 @@ def test_texts_may_be_views(tmp_path, target):
     assert done == (3, 3, 0, 0)
     if target == "out.parquet":
         assert pq.read_schema(tmp_path / target).field("origin").type == pa.string()
+
+
+@posix
+def test_what_is_closed_is_said_and_no_file_gets_its_number(tmp_path):
+    "Scores never go to the rejected records, because these were opened in their place."
+    (tmp_path / "in.ndjson").write_bytes(json.dumps(GOOD).encode() + b"\n")
+    score_it = f"{sys.executable} -m mlprod.cli score --artifacts {ARTIFACTS}"
+    for words, status, said in (
+        ("in.ndjson - --rejects bad.csv >&-", 1, "standard output: expected it to be open"),
+        ("- out.csv <&-", 1, "standard input: expected it to be open"),
+        ("in.ndjson good.csv --rejects bad.csv 2>&-", 0, ""),
+    ):
+        done = subprocess.run(
+            f"{score_it} {words}", shell=True, cwd=tmp_path, text=True, capture_output=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        assert (done.returncode, said in done.stderr) == (status, True), done
+    assert not (tmp_path / "out.csv").exists()
+    assert (tmp_path / "bad.csv").read_text() == "record,column,reason,text\n"
+
+
+@pytest.mark.parametrize("target", ["out.parquet", "out.csv", "out.ndjson"])
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (pa.timestamp("us", "Asia/Tokyo"), 253402300799 * 10**6),  # the last second of 9999
+        (pa.timestamp("us", "America/New_York"), -62135596800 * 10**6),  # the first of year 1
+        (pa.timestamp("s", "UTC"), 10**15),
+    ],
+)
+def test_a_moment_beyond_the_calendar_is_one_bad_record(tmp_path, target, kind, value):
+    "As what many programs write for never; in a column that no feature needs it is passed on."
+    moments = pa.array([1688581800 * (1 if kind.unit == "s" else 10**6), value]).cast(kind)
+    others = pa.array([*[1688581800] * 2]).cast(pa.timestamp("s", "UTC"))
+    names = ["departs_at", "origin", "carrier", "distance", "tail"]
+    for at, tail, wanted in ((moments, others, (2, 1, 1, 0)), (others, moments, (2, 2, 0, 0))):
+        columns = [at, pa.array(["EWR"] * 2), pa.array(["UA"] * 2), pa.array([719.0] * 2), tail]
+        pq.write_table(pa.table(columns, names), tmp_path / "in.parquet")
+        places = [str(tmp_path / name) for name in ("in.parquet", target, "bad.csv")]
+        assert score_table(FLIGHTS, *places) == wanted
+
+
+def test_wide_rows_and_long_texts_make_smaller_batches(tmp_path):
+    "A batch has 13 MB at most; and texts that are all different are not numbered."
+    n_rows, draw = 30_000, np.random.default_rng(0)
+    texts = [bytes(line).hex() for line in draw.integers(0, 256, (n_rows, 1000), "uint8")]
+    rows = pd.DataFrame({"departs_at": pd.Timestamp("2023-07-05T18:30Z"), "distance": 719.0,
+                         "origin": "EWR", "carrier": "UA", "tail": texts})  # fmt: skip
+    path = tmp_path / "in.parquet"
+    rows.to_parquet(path, index=False)
+    before = pa.total_allocated_bytes()
+    _, pieces = score.read_parquet(str(path), FLIGHTS.features)
+    sizes, held = [], []
+    for piece in pieces:
+        sizes.append(piece.n)
+        held.append(pa.total_allocated_bytes() - before)
+    assert sum(sizes) == n_rows and 5_000 < max(sizes) < 7_000
+    assert max(held) < 40e6 < path.stat().st_size
