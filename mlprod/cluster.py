@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['MODULES', 'LIBRARIES', 'LOADED', 'LOOK', 'PATIENCE', 'AGAIN', 'CONNECT', 'ClusterError', 'identify_code', 'Order',
            'load_sent', 'make_there', 'find_stuck', 'await_part', 'count_threads', 'make_parts_on', 'find_scheduler',
-           'open_cluster', 'name_dashboard', 'Costs', 'estimate_run', 'share_work']
+           'without_interrupts', 'open_cluster', 'name_dashboard', 'Costs', 'estimate_run', 'share_work']
 
 # %% ../nbs/15d_cluster.ipynb #cl150005
 import asyncio
 import hashlib
 import logging
 import os
+import signal
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
+from multiprocessing import resource_tracker
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryDirectory
@@ -188,6 +190,20 @@ async def find_scheduler(address: str) -> None:  # tcp:// or tls://HOST:PORT
 
 
 @contextmanager
+def without_interrupts() -> Iterator[None]:
+    "Keep Ctrl-C for later, and for ever from processes that start meanwhile: only we answer it."
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # as it starts it would let Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
 def open_cluster(address: str) -> Iterator[Any]:  # address: local, or a scheduler's; a client
     "Start a cluster on this machine alone, or connect to one; raises ClusterError."
     where = f"--cluster {address}"
@@ -201,17 +217,19 @@ def open_cluster(address: str) -> Iterator[Any]:  # address: local, or a schedul
     large = {"distributed.admin.large-graph-warning-threshold": "1GB"}  # a piece has 16 MB
     with dask.config.set(large), ExitStack() as stack:
         if address == "local":
-            cluster = stack.enter_context(distributed.LocalCluster(
-                n_workers=os.cpu_count(), threads_per_worker=1, host="127.0.0.1",
-                dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL,
-            ))  # fmt: skip
+            with without_interrupts():
+                cluster = stack.enter_context(distributed.LocalCluster(
+                    n_workers=os.cpu_count(), threads_per_worker=1, host="127.0.0.1",
+                    dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL,
+                ))  # fmt: skip
             address = cluster.scheduler_address
         try:  # in a thread, for a notebook has a loop; a client alone would wait for ever
             with ThreadPoolExecutor(1) as pool:
                 pool.submit(asyncio.run, find_scheduler(address)).result()
             client = stack.enter_context(distributed.Client(address, timeout=CONNECT))
-        except (OSError, ValueError, TypeError) as error:  # TypeError: certificates are missing
-            reason = str(error).splitlines()[0]
+        except Exception as error:  # what is no scheduler makes Dask fail in any way
+            known = isinstance(error, (OSError, ValueError, TypeError))  # or no certificates
+            reason = str(error).splitlines()[0] if known else "an answer in another language"
             raise ClusterError(f"{where}: expected a scheduler there, got: {reason}") from None
         logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # we say it ourselves
         yield client

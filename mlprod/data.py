@@ -111,7 +111,7 @@ def way_out(
 
 def read_parquet(path: Path, at_most: int | None) -> Iterator[pa.Table]:  # at_most: None: all rows
     "Read a Parquet file: in one piece, or in batches where it has more than so many rows."
-    with pq.ParquetFile(path, pre_buffer=False, buffer_size=2**16) as file:  # else much stays in memory
+    with pq.ParquetFile(path, pre_buffer=False, buffer_size=2**16) as file:  # else all of it stays
         if at_most is None or file.metadata.num_rows <= at_most:
             yield pq.read_table(path)
             return

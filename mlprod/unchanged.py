@@ -98,8 +98,15 @@ def list_files(place: Path) -> list[Path]:
     "List the files at a place, by name, without what Python and Jupyter leave there."
     if place.is_file():
         return [place]
-    paths = sorted(path for path in place.rglob("*") if path.is_file())
-    return [path for path in paths if not set(path.parts) & set(LEFT_OUT)]
+    paths, seen = [], set()
+    for folder, folders, names in os.walk(place, followlinks=True):
+        folders[:] = sorted({*folders} - {*LEFT_OUT})
+        if (real := os.path.realpath(folder)) in seen:  # a link that leads back
+            folders.clear()
+            continue
+        seen.add(real)
+        paths += [path for name in names if (path := Path(folder, name)).is_file()]
+    return sorted(path for path in paths if path.name not in LEFT_OUT)
 
 
 def hash_places(root: Path, places: Iterable[str | Path]) -> str:  # in root, or absolute
@@ -193,6 +200,7 @@ class Passed:
     def write(self) -> None:
         "Replace the record in one step."
         text = json.dumps(self.known, indent=1, sort_keys=True) + "\n"
+        self.path.parent.mkdir(exist_ok=True)
         write_aside(self.path, text.encode())
 
 

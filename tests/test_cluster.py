@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from functools import partial
 
@@ -198,6 +199,37 @@ def test_what_is_no_scheduler_is_not_waited_for(client, monkeypatch):
         for place, words in [*places, (worker, "got: a worker$")]:
             with pytest.raises(ClusterError, match=words), open_cluster(place):
                 pass
+
+
+@pytest.mark.parametrize("words", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0" * 64])
+def test_a_server_of_another_kind_is_no_scheduler(words):
+    "Dask takes the first bytes for a length, and fails in some way: one line says what is wrong."
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet():
+            with server.accept()[0] as caller:
+                caller.sendall(words)
+                caller.recv(1000)
+
+        threading.Thread(target=greet, daemon=True).start()
+        place = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(ClusterError, match="expected a scheduler there"), open_cluster(place):
+            pass
+
+
+def test_ctrl_c_ends_a_cluster_of_ones_own_in_one_line(tmp_path):
+    "A terminal sends it to the workers too: they leave the answer to us."
+    (tmp_path / "in.ndjson").write_text(f"{json.dumps(FLIGHTS.example)}\n" * 300_000)
+    words = ["score", "in.ndjson", "out.csv", "--artifacts", str(ARTIFACTS), "--cluster", "local"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlprod.cli", *words], cwd=tmp_path, text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    assert process.stdout.readline().startswith("dashboard: ")
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=60)[0]
+    assert (process.returncode, said) == (130, "mlprod: stopped\n")
 
 
 def test_a_scheduler_that_goes_away_ends_the_run(delivered, tmp_path):  # noqa: F811

@@ -273,3 +273,18 @@ def test_a_table_is_not_read_far_ahead(tmp_path, kind):
     before = pa.total_allocated_bytes()
     held = [pa.total_allocated_bytes() - before for _ in source.read()]
     assert len(held) > 10 and max(held) < 90e6 < path.stat().st_size
+
+
+@pytest.mark.parametrize("columns", [3, 300])
+def test_a_row_group_is_not_read_at_once(tmp_path, columns):
+    "Neither one of many rows nor, but for its pages, one of many columns."
+    path, n = tmp_path / "t.parquet", 15_000_000 // columns
+    numbers = np.random.default_rng(0).random((columns, n))
+    names = [*(f"c{place}" for place in range(columns - 1)), "y"]
+    table = pa.table(dict(zip(names, numbers, strict=True)))
+    pq.write_table(table, path, row_group_size=n, use_dictionary=False)
+    del table
+    before = pa.total_allocated_bytes()
+    source = open_parquet(path, Options("y"))
+    held = [pa.total_allocated_bytes() - before for _ in source.read()]
+    assert len(held) > 5 and max(held) < 100e6 < path.stat().st_size

@@ -1,5 +1,6 @@
 """The site says what the artifact says, runs nothing but its own files, and is for everybody."""
 
+import contextlib
 import functools
 import json
 import os
@@ -14,6 +15,8 @@ import pytest
 from browser import open_browser
 from make_artifacts import train_parts
 
+from mlprod.cli import make_parser
+from mlprod.commands.capstone import make_site
 from mlprod.consistency import check_figures, find_false_claims, find_unsourced, list_sourced
 from mlprod.contract import read_contract
 from mlprod.course.exercises import read_lesson
@@ -53,7 +56,33 @@ def site(tmp_path_factory):
     shutil.copytree(ROOT / "app" / "artifacts", root / "app" / "artifacts")
     shutil.copytree(ROOT / "mlprod", root / "mlprod", ignore=shutil.ignore_patterns("files"))
     shutil.copy(ROOT / "settings.ini", root)
-    return build_site(root, ROOT / "data" / "flights" / "contract.yaml", root / "site")
+    with contextlib.chdir(root):
+        assert make_site(read_words(root)) == 0
+    return root / "site"
+
+
+def read_words(root):
+    "Read the command line that builds this site."
+    contract = ROOT / "data" / "flights" / "contract.yaml"
+    words = ["--contract", str(contract), "--to", str(root / "site")]
+    return make_parser("site").parse_args(words)
+
+
+def test_an_unchanged_site_is_not_built_again(site, monkeypatch, capsys):
+    "And one that has lost a page is."
+    root = site.parent
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.chdir(root)
+    assert make_site(read_words(root)) == 0
+    assert "not built; --force" in capsys.readouterr().err
+    kept, record = (site / "llms.txt").read_bytes(), root / "artifacts" / "passed.json"
+    known = record.read_bytes()
+    (site / "llms.txt").unlink()  # without it the folder is nobody's site, and nothing is built
+    with pytest.raises(SiteError, match="got other files"):
+        make_site(read_words(root))
+    (site / "llms.txt").write_bytes(kept)
+    record.write_bytes(known)
+    assert make_site(read_words(root)) == 0
 
 
 @pytest.fixture(scope="session")

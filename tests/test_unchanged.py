@@ -14,7 +14,8 @@ import nbformat
 import pytest
 
 from mlprod.cli import make_parser
-from mlprod.commands.line import list_results, run_lessons, run_line
+from mlprod.commands.line import alone_in, list_results, run_lessons, run_line
+from mlprod.commands.shared import CommandError
 from mlprod.unchanged import Inputs, Passed, hash_places, runs_all
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -277,6 +278,27 @@ def test_the_line_runs_where_something_of_its_results_is_missing(line, monkeypat
     (folder / lost).unlink()
 
     assert before != hash_places(line, list_results(folder, folder / "app"))
+
+
+def test_a_second_run_of_a_project_is_refused_while_one_is_under_way(line):
+    "Else one would print the other's result, and a mixture would be recorded."
+    expected = pytest.raises(CommandError, match="got another `mlprod run` that is under way")
+    with alone_in(line / "artifacts" / "penguins"), expected:
+        run("run")
+    assert run("run") == (0, ["line"])
+
+
+@posix
+def test_what_stands_behind_a_link_is_noticed(library):
+    "Data may lie elsewhere, in a folder that is linked; a link that leads back ends nothing."
+    (library / "elsewhere").mkdir()
+    (library / "elsewhere" / "rows.csv").write_text("a")
+    (library / "data").mkdir(exist_ok=True)
+    (library / "data" / "linked").symlink_to(library / "elsewhere")
+    (library / "data" / "back").symlink_to(library / "data")
+    before = hash_places(library, ["data"])
+    (library / "elsewhere" / "rows.csv").write_text("b")
+    assert hash_places(library, ["data"]) != before
 
 
 def test_a_line_that_failed_is_not_taken_for_one_that_passed(line):

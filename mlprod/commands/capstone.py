@@ -79,15 +79,32 @@ def check_capstone(options: argparse.Namespace) -> int:
 def make_site(options: argparse.Namespace) -> int:
     "Build the portfolio as static pages, and check it; with --check, check the one that is there."
     root = find_root()
-    from mlprod import site
+    from mlprod.unchanged import ALWAYS, WHOLE, Passed, describe_machine, hash_places, runs_all
 
     to = Path(options.to) if options.to else root / "artifacts" / "site"
+    contract = choose_contract(options, root)
+    passed, name = Passed(root / "artifacts" / "passed.json"), f"site {to.resolve()}"
     if not options.check:
+        project = contract.resolve().parent
+        places = [*WHOLE, *ALWAYS, project, root / "artifacts" / project.name]
+        wanted = f"{contract} {hash_places(root, places)} {describe_machine()}"
+        known = passed.holds(name, wanted, hash_places(root, [to.resolve()]))
+        if known and not runs_all(options.force):
+            print("unchanged since it passed: not built; --force builds it", file=sys.stderr)
+            print(f"{shorten(to / 'index.html')}")
+            return 0
+        passed.forget(name)
         print("builds the pages: about half a minute", file=sys.stderr, flush=True)
-        site.build_site(root, choose_contract(options, root), to)
+    from mlprod import site
+
+    if not options.check:
+        site.build_site(root, contract, to)
     results = site.check_site(to)
-    for name, problems in results.items():
-        print("\n".join([f"{'no' if problems else 'ok'}  {name}", *[f"    {p}" for p in problems]]))
+    for check, problems in results.items():
+        state = "no" if problems else "ok"
+        print("\n".join([f"{state}  {check}", *[f"    {problem}" for problem in problems]]))
+    if not options.check and not any(results.values()):
+        passed.record(name, wanted, hash_places(root, [to.resolve()]))
     print(f"{shorten(to / 'index.html')}")
     return 1 if any(results.values()) else 0
 
@@ -146,5 +163,6 @@ COMMANDS = {  # name: function, example, options
         option("--to", metavar="FOLDER", help="default: artifacts/site"),
         option("--check", action="store_true", help="only check: links, figures, what could run, "
                "weight"),
+        option("--force", action="store_true", help="build it although nothing has changed"),
     ]),
 }  # fmt: skip

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['FORCE', 'CLUSTER', 'CELL_SECONDS', 'COMMANDS', 'plan_run', 'read_project', 'check_project', 'list_results',
-           'run_line', 'choose_lessons', 'run_lessons', 'check_port', 'serve_app', 'choose_artifacts', 'find_artifact',
-           'score_rows', 'check_all', 'write_readme_file', 'show_contract']
+           'alone_in', 'run_line', 'choose_lessons', 'run_lessons', 'check_port', 'serve_app', 'choose_artifacts',
+           'find_artifact', 'score_rows', 'check_all', 'write_readme_file', 'show_contract']
 
 # %% ../../nbs/workshop/commands_line.ipynb #c11e0003
 import argparse
@@ -14,7 +14,8 @@ import os
 import signal
 import socket
 import sys
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -88,6 +89,19 @@ def list_results(folder: Path, app: Path) -> list[Path]:  # a project's artifact
     return results
 
 
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:  # folder: artifacts/<project>
+    "Keep other runs out of a project; raises CommandError where one is under way."
+    from mlprod.write import try_lock
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".run", "ab") as file:
+        if not try_lock(file):
+            got = "got another `mlprod run` that is under way: wait for it, or end it"
+            raise CommandError(f"{shorten(folder)}: expected to run it alone; {got}")
+        yield
+
+
 def run_line(options: argparse.Namespace) -> int:
     "Run the production line from a contract to a report and an app."
     root = find_root()
@@ -110,17 +124,18 @@ def run_line(options: argparse.Namespace) -> int:
     if known and not runs_all(options.force):
         print("unchanged since it passed: nothing was run; --force runs it", file=sys.stderr)
     else:
-        passed.forget(name)
-        check_project(agreed, rows, options.seconds)
-        from mlprod.run import export_html, run_notebook
+        with alone_in(folder):
+            passed.forget(name)
+            check_project(agreed, rows, options.seconds)
+            from mlprod.run import export_html, run_notebook
 
-        summary.unlink(missing_ok=True)  # what is printed below is from this run
-        limit = max(options.cell_seconds, 5 * options.seconds)
-        run = run_notebook(line, folder / "report.ipynb", parameters, limit, sys.stderr)
-        if not summary.is_file():
-            raise CommandError(f"{shorten(summary)}: the line ended without writing it")
-        export_html(run.copy, report, agreed.title)
-        passed.record(name, wanted, hash_places(root, list_results(folder, app)))
+            summary.unlink(missing_ok=True)  # what is printed below is from this run
+            limit = max(options.cell_seconds, 5 * options.seconds)
+            run = run_notebook(line, folder / "report.ipynb", parameters, limit, sys.stderr)
+            if not summary.is_file():
+                raise CommandError(f"{shorten(summary)}: the line ended without writing it")
+            export_html(run.copy, report, agreed.title)
+            passed.record(name, wanted, hash_places(root, list_results(folder, app)))
     serve = "make serve" if app == root / "app" else f'make serve ARGS="--app {shorten(app)}"'
     print(f"\n{summary.read_text(encoding='utf-8').rstrip()}\n")
     print(f"Report: {shorten(report)}\nApp:    {shorten(app)}\nNext:   {serve}")
