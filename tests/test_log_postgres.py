@@ -311,8 +311,8 @@ def test_a_move_that_is_cut_off_is_completed_by_the_next(place, tmp_path, url, m
 
 
 def test_a_copy_of_a_moved_log_is_refused(tmp_path, url):
-    "Some of its rows are in the database, so something is wrong; it keeps all of them."
-    from mlprod.move import move_log
+    "Some of its rows are in the database, so something is wrong: it is left as it was."
+    from mlprod.move import move_log, put_back, set_aside
 
     path, copy, other = (tmp_path / f"{name}.sqlite" for name in ("log", "copy", "other"))
     fill_file(path, [3])
@@ -324,9 +324,13 @@ def test_a_copy_of_a_moved_log_is_refused(tmp_path, url):
     fill_file(other, [2])
     with pytest.raises(LogError, match="other.sqlite: expected ids that the database lacks"):
         move_log(other, url, "toy")
-    assert count_all(url) == (3, 0, 0)
+    assert count_all(url) == (3, 0, 0) and count_all(other) == (5, 0, 0)
     with closing(sqlite3.connect(other)) as log:
-        assert log.execute("select count(*) from moved_predictions").fetchone() == (5,)
+        set_aside(log)
+        fill_file(other, [1])  # an app goes on meanwhile
+        put_back(log)
+        tables = log.execute("select name from sqlite_master where name like 'moved%'").fetchall()
+    assert count_all(other) == (6, 0, 0) and not tables
 
 
 def test_every_command_reads_a_log_in_a_database(app, url, tmp_path):
