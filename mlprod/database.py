@@ -23,7 +23,7 @@ import pandas as pd
 from .app.model import Artifact
 from .app.rows import Features
 from .frames import to_array
-from .score import ROWS, Answers, Batch, Outcome, ScoreError, answer, encode_good
+from .score import LARGE, ROWS, Answers, Batch, Outcome, ScoreError, answer, encode_good
 from .score import join_warnings, read_texts, require_names
 
 # %% ../nbs/15c_database.ipynb #db150009
@@ -274,7 +274,7 @@ def score_query(
     key: str,  # column that tells records apart: whole numbers or text
     rejects: str | None = None,  # name of a table; None: stop at the first bad record
     show: Callable[[int, float], None] = lambda read, share: None,  # page by page
-    most: int = ROWS,  # records of a page
+    most: int = ROWS,  # records of a page; fewer where they are large
 ) -> Outcome:
     "Score a query into a table, a transaction a page; a killed run goes on behind its last page."
     head = json.dumps([sql, artifact.version, key, most, rejects])
@@ -284,16 +284,19 @@ def score_query(
             total = require_key(link, query, artifact.features)
             make_tables(link, query)
             last, counts = read_progress(link, query, head)
+        size = min(most, 1000)  # of the first page: then we know how large records are
         while True:
             with engine.begin() as link:
                 page = link.execute(
                     to_text(page_sql(query.sql, query.key, last is None)),
-                    {"most": most} | ({} if last is None else {"last": last}),
+                    {"most": size} | ({} if last is None else {"last": last}),
                 )
                 names, rows = list(page.keys()), [tuple(row) for row in page]
                 if not rows:
                     write_progress(link, query, "", None, counts)  # the next run begins anew
                     return counts
+                letters = sum(len(str(value)) for row in rows[:100] for value in row)
+                size = max(1, min(most, LARGE * len(rows[:100]) // max(1, letters)))
                 keys = [row[names.index(key)] for row in rows]
                 last = keys[-1]
                 if type(last) not in (int, str):

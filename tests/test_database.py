@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -286,3 +287,19 @@ def test_a_database_that_cannot_be_opened_is_refused_without_its_password(tmp_pa
             score_query(FLIGHTS, url, QUERY, "scores", "id")
         assert words in str(caught.value) and "secret" not in str(caught.value)
     assert not list(tmp_path.iterdir()) and run is not None
+
+
+def test_pages_of_large_records_are_smaller(tmp_path):
+    "The first page tells how large a record is; a page has 13 million letters at most."
+    link = sqlite3.connect(tmp_path / "t.sqlite")
+    link.execute("create table t (id integer, departs_at text, origin text, carrier text,"
+                 " distance real, tail text)")  # fmt: skip
+    row = "2023-07-05T18:30:00-04:00", "EWR", "UA", 719.0, "x" * 10_000
+    link.executemany("insert into t values (?, ?, ?, ?, ?, ?)", [(n, *row) for n in range(4000)])
+    link.commit()
+    link.close()
+    pages, url = [], f"sqlite:///{tmp_path / 't.sqlite'}"
+    done = score_query(FLIGHTS, url, "select * from t", "scores", "id",
+                       show=lambda read, share: pages.append(read))  # fmt: skip
+    assert done.written == 4000 and pages[0] == 1000
+    assert all(1000 < later - read < 1300 for read, later in zip(pages, pages[1:-1], strict=False))
