@@ -30,7 +30,7 @@ from sklearn.model_selection import train_test_split
 from .app.rows import holds_numbers
 from .contract import KINDS, Column, Contract
 from .contract import column_of, is_of_kind, mistake, read_moment, text_of
-from .frames import BLANKS, DAY, NUMBER, OFFSET, TIME
+from .frames import BLANKS, DAY, NUMBER, OFFSET, TIME, swallows_records
 
 # %% ../nbs/03_data.ipynb #2517252b
 class DataError(ValueError):
@@ -160,10 +160,11 @@ def read_text(
         columns = {}
         for name, column in contract.columns.items():
             texts = records.column(name)
-            marks = pc.greater_equal(pc.count_substring(texts, mark), max(1, len(names) - 1))
-            place = pc.and_(pc.match_substring(texts, "\n"), marks).index(True).as_py()
-            if place >= 0:
-                unclosed.setdefault(name, f"row {before + place + 1}: {name}: {UNCLOSED}")
+            lines = np.flatnonzero(pc.match_substring_regex(texts, "[\n\r]").to_numpy(False))
+            for place in lines.tolist() if name not in unclosed else ():
+                if swallows_records(texts[place].as_py(), mark, len(names) - 1):
+                    unclosed[name] = f"row {before + place + 1}: {name}: {UNCLOSED}"
+                    break
             blank = pc.is_in(texts, value_set=pa.array(blanks_of(column), pa.string()))
             columns[name] = pc.if_else(blank, None, texts)
         before += len(records)

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['UNITS', 'CALENDAR', 'BLANKS', 'NUMBER', 'DAY', 'TIME', 'OFFSET', 'in_calendar', 'shorten_moments', 'to_json_values',
-           'to_json_rows', 'to_array', 'take', 'find_offset', 'list_shifts', 'pick_plain', 'place_moments',
-           'read_moments', 'read_name', 'number_values', 'read_typed', 'read_series', 'read_part', 'compare_names',
-           'list_warnings', 'read_columns', 'make_matrix', 'encode_frame']
+           'to_json_rows', 'to_array', 'take', 'find_offset', 'list_shifts', 'swallows_records', 'pick_plain',
+           'place_moments', 'read_moments', 'read_name', 'number_values', 'read_typed', 'read_series', 'read_part',
+           'compare_names', 'list_warnings', 'read_columns', 'make_matrix', 'encode_frame']
 
 # %% ../nbs/02b_frames.ipynb #f470a104
+import re
 from datetime import UTC, datetime, timedelta
 from types import NoneType
 from typing import get_args
@@ -113,6 +114,16 @@ BLANKS = ("", "NA", "NaN", "nan", "null")  # what programs write for nothing
 NUMBER = r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?"
 DAY, TIME = r"[1-9]\d{3}-\d\d-\d\d", r"[T ]\d\d:\d\d(:\d\d(\.\d{3}|\.\d{6})?)?"
 OFFSET = r"(Z|[+-](0\d|1[0-4]):[0-5]\d)"
+
+
+def swallows_records(
+    text: str,  # a value of CSV with line breaks
+    mark: str,  # what separates values
+    most: int,  # separators that a whole record has
+) -> bool:
+    "Say whether a value has swallowed records, for a quote does not close."
+    first, *others, last = [line.count(mark) for line in re.split(r"\r\n|[\r\n]", text)]
+    return max(1, most) in (first + last, *others)
 
 
 def pick_plain(texts: pa.Array, pattern: str) -> pa.Array:

@@ -46,6 +46,7 @@ from mlprod.frames import (
     make_matrix,
     pick_plain,
     read_columns,
+    swallows_records,
 )
 
 # %% ../nbs/15a_batch.ipynb #bfdf2051
@@ -253,14 +254,15 @@ def find_unclosed(
     most: int,        # separators that a whole record has
     mark: str,        # what separates values
 ) -> int | None:
-    "Find the place of a text with line breaks and the separators of a whole record, or None."
+    "Find the place of a text that has swallowed records, or None."
     data = texts.buffers()[2]  # all values, one behind the other
     content = data.to_pybytes() if data else b""
     if b"\n" not in content and b"\r" not in content:
         return None
     lines = pc.or_(pc.match_substring(texts, "\n"), pc.match_substring(texts, "\r"))
     places = np.flatnonzero(lines.to_numpy(zero_copy_only=False)).tolist()
-    return next((place for place in places if texts[place].as_py().count(mark) >= most), None)
+    swallows = partial(swallows_records, mark=mark, most=most)
+    return next((place for place in places if swallows(texts[place].as_py())), None)
 
 # %% ../nbs/15a_batch.ipynb #4a2dd5fc
 def number_records(first: int, n: int, skipped: list[Problem]) -> np.ndarray:

@@ -42,6 +42,7 @@ from charset_normalizer import from_bytes
 
 from .app.rows import show
 from .contract import MOMENT_PARTS
+from .frames import swallows_records
 from .start import clean_label
 
 # %% ../nbs/workshop/tables.ipynb #tab00005
@@ -399,7 +400,7 @@ def check_quotes(
     for name, values in zip(table.column_names, table.columns, strict=True):
         places = np.flatnonzero(pc.match_substring_regex(values, "[\n\r]").to_numpy())
         for place in places.tolist():
-            if values[place].as_py().count(separator) >= max(1, table.num_columns - 1):
+            if swallows_records(values[place].as_py(), separator, table.num_columns - 1):
                 raise TableError(f"{path}: row {before + place + 1}: {name}: {UNCLOSED}")
 
 # %% ../nbs/workshop/tables.ipynb #tab00021

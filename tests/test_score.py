@@ -647,3 +647,10 @@ def test_wide_rows_and_long_texts_make_smaller_batches(tmp_path):
         held.append(pa.total_allocated_bytes() - before)
     assert sum(sizes) == n_rows and 5_000 < max(sizes) < 7_000
     assert max(held) < 40e6 < path.stat().st_size
+
+
+def test_a_letter_with_many_commas_is_no_open_quote(tmp_path):
+    "Its lines are no records: none has just as many commas, nor have its ends together."
+    letter = '"Dear all,\none, two, three, four, five, six,\n\nyours, A, B, C, D and E"'
+    outcome, records, _ = score_text(tmp_path, f"{HEADER},tail\n{LINE},{letter}\n{LINE},x\n")
+    assert outcome == (2, 2, 0, 0) and records[0]["tail"] == letter.strip('"')
