@@ -266,5 +266,6 @@ def share_work(jobs: int = 1, cluster: str = "") -> Iterator[None]:  # cluster: 
             stack.enter_context(open_cluster(cluster))
             stack.enter_context(parallel_config("dask"))
         elif jobs > 1:
-            stack.enter_context(parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1))
+            n_jobs = min(jobs, os.cpu_count() or 1)  # more are no faster, and take memory
+            stack.enter_context(parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1))
         yield

@@ -36,6 +36,8 @@ def list_files(source: str) -> list[str]:  # source: a file, a folder, a pattern
     "List the files of an input, by name; raises ScoreError unless all have one format."
     folder = Path(source).is_dir()
     if not folder and (Path(source).exists() or not glob.has_magic(source)):
+        if Path(source).exists() and not Path(source).is_file():
+            raise ScoreError(f"{source}: expected a file, got a pipe or device (- takes NDJSON)")
         return [source]
     pattern = str(Path(glob.escape(source), "*")) if folder else source
     found = sorted(glob.glob(pattern, recursive=True))

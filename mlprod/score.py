@@ -308,8 +308,8 @@ def way_out(path: str) -> str:  # path: of a file that cannot be read
     return f"mlprod convert {Path(path).name} {Path(path).stem}-clean.parquet makes a clean copy"
 
 
-def check_header(path: str, mark: str) -> None:  # mark: between values
-    "Raise ScoreError where a file's first line shows that it is no such CSV."
+def check_header(path: str, mark: str) -> bytes:  # mark: between values
+    "Read a file's first line; raises ScoreError where it shows that the file is no such CSV."
     with open(path, "rb") as file:
         lines = iter(partial(file.readline, BYTES), b"")
         line = next((line for line in lines if line.strip()), b"")
@@ -325,6 +325,7 @@ def check_header(path: str, mark: str) -> None:  # mark: between values
     if mark not in text and other in text:
         got = f"expected {mark!r} between them, got {other!r}"
         raise ScoreError(f"columns: {got} ({way_out(path)})")
+    return line
 
 
 def read_csv(
@@ -342,8 +343,9 @@ def read_csv(
         skipped.append(Problem(row.number - 1, "", text, reason))  # the header is pyarrow's first
         return "skip"
 
-    check_header(path, mark)
-    file = pa.OSFile(path)
+    line = check_header(path, mark)
+    alone = line[-1:] not in b"\r\n" and len(line) == Path(path).stat().st_size  # to pyarrow none
+    file = pa.BufferReader(line + b"\n") if alone else pa.OSFile(path)
     size = file.size()
     reader = arrow_csv.open_csv(
         file,

@@ -207,3 +207,11 @@ def test_a_folder_is_another_input_than_its_only_file(tmp_path):
     parts.score_table(FLIGHTS, str(tmp_path / "in"), str(tmp_path / "out"))
     with pytest.raises(ScoreError, match="expected no such folder"):
         parts.score_table(FLIGHTS, str(tmp_path / "in" / "in.csv"), str(tmp_path / "out"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes with a name are a POSIX matter")
+def test_a_pipe_with_a_name_is_refused_at_once(tmp_path):
+    "A file is read more than once: for its header, and for what it is."
+    os.mkfifo(tmp_path / "in.csv")
+    with pytest.raises(ScoreError, match="expected a file, got a pipe or device"):
+        parts.score_table(FLIGHTS, str(tmp_path / "in.csv"), str(tmp_path / "out.csv"))

@@ -654,3 +654,9 @@ def test_a_letter_with_many_commas_is_no_open_quote(tmp_path):
     letter = '"Dear all,\none, two, three, four, five, six,\n\nyours, A, B, C, D and E"'
     outcome, records, _ = score_text(tmp_path, f"{HEADER},tail\n{LINE},{letter}\n{LINE},x\n")
     assert outcome == (2, 2, 0, 0) and records[0]["tail"] == letter.strip('"')
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_header_alone_is_a_table_without_records(tmp_path, end):
+    "With the end of its line or without."
+    assert score_text(tmp_path, HEADER + end)[0] == (0, 0, 0, 0)

@@ -349,7 +349,7 @@ COMMANDS = {  # name: function, example, options
         option("--seconds", type=positive, default=180.0, metavar="N", help="for training, on one "
                "core: more rows than it allows are sampled; default: 180"),
         option("--jobs", type=count, default=1, metavar="N", help="folds of the comparison and the "
-               "tuning that are computed at once, a process each; default: 1"),
+               "tuning that are computed at once, a process each, one a core at most; default: 1"),
         CLUSTER,
         option("--override", default="", metavar="REASON", help="why it should serve although it "
                "does not pass the gate; the card shows it"),
