@@ -1,6 +1,7 @@
 """Runs in parts: killed at every step they go on, and the output is the same to the last byte."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -209,7 +210,7 @@ def test_a_folder_is_another_input_than_its_only_file(tmp_path):
         parts.score_table(FLIGHTS, str(tmp_path / "in" / "in.csv"), str(tmp_path / "out"))
 
 
-@pytest.mark.skipif(os.name == "nt", reason="pipes with a name are a POSIX matter")
+@posix
 def test_a_pipe_with_a_name_is_refused_at_once(tmp_path):
     "A file is read more than once: for its header, and for what it is."
     os.mkfifo(tmp_path / "in.csv")
