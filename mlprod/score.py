@@ -152,7 +152,7 @@ def encode_table(
     columns = {name: table[name].combine_chunks() for name in features.columns}
     return make_batch(table, numbers, columns, features, [])
 
-
+# %% ../nbs/15a_batch.ipynb #mem00002
 BUFFER = 2**16  # bytes of a column that are read at once; else a whole row group of it is
 
 
