@@ -156,14 +156,17 @@ def encode_table(
 BUFFER = 2**16  # bytes of a column that are read at once; else a whole row group of it is
 
 
-def choose_batch(about: pq.FileMetaData, n_columns: int) -> int:
+def choose_batch(
+    about: pq.FileMetaData,  # of the file
+    n_columns: int,          # that are read
+) -> int:  # rows
     "Choose how many rows a batch has: fewer where they are wide."
     size = sum(about.row_group(place).total_byte_size for place in range(about.num_row_groups))
     wide = max(8 * n_columns, size / max(1, about.num_rows))  # bytes of a row
     return max(1, min(ROWS, int(LARGE / wide)))
 
 
-def list_numbered(about: pq.FileMetaData) -> set[str]:
+def list_numbered(about: pq.FileMetaData) -> set[str]:  # about: of the file
     "List the columns that the file itself has numbered: they take less than a text's length does."
     sizes, n_rows = Counter(), about.num_rows
     for place in range(about.num_row_groups):
