@@ -16,6 +16,7 @@ import csv
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -149,15 +150,16 @@ def read_text(
     names, skipped, unclosed, before = check_header(path, contract, mark), [], {}, 0
     reader = arrow_csv.open_csv(
         path,
-        arrow_csv.ReadOptions(use_threads=False, block_size=2**20),  # with threads: no numbers
+        # With threads there are no numbers. Arrow reads 32 blocks ahead, so they are small.
+        arrow_csv.ReadOptions(use_threads=False, block_size=2**20),
         arrow_csv.ParseOptions(
             delimiter=mark, newlines_in_values=True,
             invalid_row_handler=lambda row: skipped.append(len(skipped) < MOST and row) or "skip",
         ),
         arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
     )
-    for records in reader:
-        columns = {}
+    while blocks := list(islice(reader, 4)):
+        records, columns = pa.concat_batches(blocks), {}
         for name, column in contract.columns.items():
             texts = records.column(name)
             lines = np.flatnonzero(pc.match_substring_regex(texts, "[\n\r]").to_numpy(False))

@@ -600,12 +600,12 @@ def test_a_sample_needs_less_memory_than_its_table(sample, root, tmp_path):
 
 
 def test_a_csv_file_is_not_read_far_ahead(sample, flights, tmp_path):
-    "Of 84 MB less than 60 are held at any time: a batch, and the blocks behind it."
+    "Of 105 MB less than 80 are held at any time: a batch, and the blocks behind it."
     path, table = tmp_path / "rows.csv", pa.Table.from_pandas(sample, preserve_index=False)
     with arrow_csv.CSVWriter(path, table.schema) as writer:
-        for _ in range(160):
+        for _ in range(200):
             writer.write(table)
     del table
     before = pa.total_allocated_bytes()
     held = [pa.total_allocated_bytes() - before for _ in read_text(path, flights, ",")]
-    assert len(held) > 10 and max(held) < 60e6 < path.stat().st_size
+    assert len(held) > 10 and max(held) < 80e6 < path.stat().st_size
