@@ -82,9 +82,9 @@ def make_site(options: argparse.Namespace) -> int:
     from mlprod.unchanged import ALWAYS, WHOLE, Passed, describe_machine, hash_places, runs_all
 
     to = Path(options.to) if options.to else root / "artifacts" / "site"
-    contract = choose_contract(options, root)
     passed, name = Passed(root / "artifacts" / "passed.json"), f"site {to.resolve()}"
     if not options.check:
+        contract = choose_contract(options, root)
         project = contract.resolve().parent
         places = [*WHOLE, *ALWAYS, project, root / "artifacts" / project.name]
         wanted = f"{contract} {hash_places(root, places)} {describe_machine()}"
