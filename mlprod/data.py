@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['SIGNS', 'MOST', 'UNCLOSED', 'LOCAL', 'WINDOWS', 'DataError', 'blanks_of', 'find_foreign', 'load_table', 'way_out',
-           'read_parquet', 'check_header', 'find_unclosed', 'read_text', 'describe_skipped', 'draw_rows', 'to_frame',
-           'count_rows', 'read_names', 'name_problems', 'list_bad', 'refuse', 'read_numbers', 'read_moments',
-           'read_column', 'write_texts', 'read_table', 'read_rows', 'hash_file', 'describe_health', 'describe_ends',
-           'take_labels', 'require_labels', 'list_refused', 'list_sources', 'require_features', 'sort_rows', 'units_of',
+           'read_parquet', 'check_header', 'read_text', 'describe_skipped', 'draw_rows', 'to_frame', 'count_rows',
+           'read_names', 'name_problems', 'list_bad', 'refuse', 'read_numbers', 'read_moments', 'read_column',
+           'write_texts', 'read_table', 'read_rows', 'hash_file', 'describe_health', 'describe_ends', 'take_labels',
+           'require_labels', 'list_refused', 'list_sources', 'require_features', 'sort_rows', 'units_of',
            'draw_test_units', 'mark_test_rows', 'split_rows', 'has_many_units', 'check_table', 'compare_windows']
 
 # %% ../nbs/03_data.ipynb #083a34aa
@@ -31,7 +31,7 @@ from sklearn.model_selection import train_test_split
 from .app.rows import holds_numbers
 from .contract import KINDS, Column, Contract
 from .contract import column_of, is_of_kind, mistake, read_moment, text_of
-from .frames import BLANKS, DAY, NUMBER, OFFSET, TIME, swallows_records
+from .frames import BLANKS, DAY, NUMBER, OFFSET, TIME, find_unclosed
 
 # %% ../nbs/03_data.ipynb #2517252b
 class DataError(ValueError):
@@ -141,23 +141,6 @@ def check_header(
     return names
 
 
-def find_unclosed(
-    texts: pa.Array,  # (n,) of a column
-    mark: str,        # what separates values
-    most: int,        # separators that a whole record has
-) -> int:
-    "Find the place of a text that has swallowed records; -1 if there is none."
-    data = texts.buffers()[2]  # all texts, one behind the other
-    content = data.to_pybytes() if data else b""
-    if b"\n" not in content and b"\r" not in content:  # nearly always, and a hundred times faster
-        return -1
-    lines = np.flatnonzero(pc.match_substring_regex(texts, "[\n\r]").to_numpy(False))
-    for place in lines.tolist():
-        if swallows_records(texts[place].as_py(), mark, most):
-            return place
-    return -1
-
-
 def read_text(
     path: Path,  # of a CSV file
     contract: Contract,
@@ -179,8 +162,9 @@ def read_text(
         records, columns = pa.concat_batches(blocks), {}
         for name, column in contract.columns.items():
             texts = records.column(name)
-            if name not in unclosed and (place := find_unclosed(texts, mark, len(names) - 1)) >= 0:
-                unclosed[name] = f"row {before + place + 1}: {name}: {UNCLOSED}"
+            place = find_unclosed(texts, len(names) - 1, mark)
+            if place is not None:
+                unclosed.setdefault(name, f"row {before + place + 1}: {name}: {UNCLOSED}")
             blank = pc.is_in(texts, value_set=pa.array(blanks_of(column), pa.string()))
             columns[name] = pc.if_else(blank, None, texts)
         before += len(records)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['UNITS', 'CALENDAR', 'BLANKS', 'NUMBER', 'DAY', 'TIME', 'OFFSET', 'in_calendar', 'shorten_moments', 'to_json_values',
-           'to_json_rows', 'to_array', 'take', 'find_offset', 'list_shifts', 'swallows_records', 'pick_plain',
+           'to_json_rows', 'to_array', 'take', 'find_offset', 'list_shifts', 'find_unclosed', 'pick_plain',
            'place_moments', 'read_moments', 'read_name', 'number_values', 'read_typed', 'read_series', 'read_part',
            'compare_names', 'list_warnings', 'read_columns', 'make_matrix', 'encode_frame']
 
@@ -116,14 +116,22 @@ DAY, TIME = r"[1-9]\d{3}-\d\d-\d\d", r"[T ]\d\d:\d\d(:\d\d(\.\d{3}|\.\d{6})?)?"
 OFFSET = r"(Z|[+-](0\d|1[0-4]):[0-5]\d)"
 
 
-def swallows_records(
-    text: str,  # a value of CSV with line breaks
-    mark: str,  # what separates values
-    most: int,  # separators that a whole record has
-) -> bool:
-    "Say whether a value has swallowed records, for a quote does not close."
-    first, *others, last = [line.count(mark) for line in re.split(r"\r\n|[\r\n]", text)]
-    return max(1, most) in (first + last, *others)
+def find_unclosed(
+    texts: pa.Array,  # (n,) of one column of CSV
+    most: int,        # separators that a whole record has
+    mark: str,        # what separates values
+) -> int | None:
+    "Find the place of a text that has swallowed records, for a quote does not close, or None."
+    data = texts.buffers()[2]  # all values, one behind the other
+    content = data.to_pybytes() if data else b""
+    if b"\n" not in content and b"\r" not in content:  # nearly always, and much faster
+        return None
+    for place in np.flatnonzero(pc.match_substring_regex(texts, "[\n\r]").to_numpy(False)).tolist():
+        lines = re.split(r"\r\n|[\r\n]", texts[place].as_py())
+        first, *others, last = [line.count(mark) for line in lines]
+        if max(1, most) in (first + last, *others):
+            return place
+    return None
 
 
 def pick_plain(texts: pa.Array, pattern: str) -> pa.Array:

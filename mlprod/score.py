@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['KINDS', 'ROWS', 'LARGE', 'BYTES', 'BLOCKS', 'BUFFER', 'UNCLOSED', 'ANY', 'ADDED', 'ScoreError', 'find_kind', 'Batch',
            'Piece', 'encode_good', 'make_batch', 'require_names', 'number_texts', 'encode_table', 'choose_batch',
-           'list_numbered', 'read_parquet', 'read_texts', 'decode_texts', 'find_unclosed', 'number_records',
-           'take_skipped', 'make_csv_batch', 'way_out', 'check_header', 'read_csv', 'list_columns', 'encode_lines',
-           'split_lines', 'read_ndjson', 'Answers', 'answer', 'join_warnings', 'add_answers', 'output_schema',
-           'make_schema', 'tabulate', 'write_moments', 'to_lines', 'pack', 'open_parquet', 'csv_options', 'naming',
-           'Outcome', 'Part', 'Task', 'make_part', 'write_problems', 'make_parts', 'make_progress']
+           'list_numbered', 'read_parquet', 'read_texts', 'decode_texts', 'number_records', 'take_skipped',
+           'make_csv_batch', 'way_out', 'check_header', 'read_csv', 'list_columns', 'encode_lines', 'split_lines',
+           'read_ndjson', 'Answers', 'answer', 'join_warnings', 'add_answers', 'output_schema', 'make_schema',
+           'tabulate', 'write_moments', 'to_lines', 'pack', 'open_parquet', 'csv_options', 'naming', 'Outcome', 'Part',
+           'Task', 'make_part', 'write_problems', 'make_parts', 'make_progress']
 
 # %% ../nbs/15a_batch.ipynb #6730af56
 import base64
@@ -42,11 +42,12 @@ from mlprod.frames import (
     BLANKS,
     NUMBER,
     compare_names,
+    find_unclosed,
     in_calendar,
     make_matrix,
     pick_plain,
     read_columns,
-    swallows_records,
+
 )
 
 # %% ../nbs/15a_batch.ipynb #bfdf2051
@@ -250,22 +251,6 @@ def decode_texts(
             texts.append("")
             problems.append(Problem(place, name, f"expected UTF-8, got {value[:20]!r}", "type"))
     return pa.array(texts, pa.string()), problems
-
-
-def find_unclosed(
-    texts: pa.Array,  # (n,) of one column
-    most: int,        # separators that a whole record has
-    mark: str,        # what separates values
-) -> int | None:
-    "Find the place of a text that has swallowed records, or None."
-    data = texts.buffers()[2]  # all values, one behind the other
-    content = data.to_pybytes() if data else b""
-    if b"\n" not in content and b"\r" not in content:
-        return None
-    lines = pc.or_(pc.match_substring(texts, "\n"), pc.match_substring(texts, "\r"))
-    places = np.flatnonzero(lines.to_numpy(zero_copy_only=False)).tolist()
-    swallows = partial(swallows_records, mark=mark, most=most)
-    return next((place for place in places if swallows(texts[place].as_py())), None)
 
 # %% ../nbs/15a_batch.ipynb #4a2dd5fc
 def number_records(first: int, n: int, skipped: list[Problem]) -> np.ndarray:

@@ -42,7 +42,7 @@ from charset_normalizer import from_bytes
 
 from .app.rows import show
 from .contract import MOMENT_PARTS
-from .frames import swallows_records
+from .frames import find_unclosed
 from .start import clean_label
 
 # %% ../nbs/workshop/tables.ipynb #tab00005
@@ -398,10 +398,9 @@ def check_quotes(
 ) -> None:
     "Raise TableError for a value that has swallowed whole records: a quote does not close."
     for name, values in zip(table.column_names, table.columns, strict=True):
-        places = np.flatnonzero(pc.match_substring_regex(values, "[\n\r]").to_numpy())
-        for place in places.tolist():
-            if swallows_records(values[place].as_py(), separator, table.num_columns - 1):
-                raise TableError(f"{path}: row {before + place + 1}: {name}: {UNCLOSED}")
+        place = find_unclosed(values.combine_chunks(), table.num_columns - 1, separator)
+        if place is not None:
+            raise TableError(f"{path}: row {before + place + 1}: {name}: {UNCLOSED}")
 
 # %% ../nbs/workshop/tables.ipynb #tab00021
 ROWS = 20_000  # records that become a table at once
