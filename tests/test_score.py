@@ -5,6 +5,7 @@ import datetime as dt
 import io
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -595,7 +596,8 @@ def test_texts_may_be_views(tmp_path, target):
 def test_what_is_closed_is_said_and_no_file_gets_its_number(tmp_path):
     "Scores never go to the rejected records, because these were opened in their place."
     (tmp_path / "in.ndjson").write_bytes(json.dumps(GOOD).encode() + b"\n")
-    score_it = f"{sys.executable} -m mlprod.cli score --artifacts {ARTIFACTS}"
+    words = ["-m", "mlprod.cli", "score", "--artifacts", str(ARTIFACTS)]
+    score_it = shlex.join([sys.executable, *words])
     for words, status, said in (
         ("in.ndjson - --rejects bad.csv >&-", 1, "standard output: expected it to be open"),
         ("- out.csv <&-", 1, "standard input: expected it to be open"),
